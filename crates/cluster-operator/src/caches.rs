@@ -4,6 +4,7 @@
 pub mod lookups;
 pub mod owners;
 pub mod rest_service;
+pub mod sharing;
 
 use std::fmt::Debug;
 use std::ops::Deref;

@@ -130,17 +130,9 @@ pub(crate) fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
 /// Leads every other change that can matter to a KafkaConnect resource into its queue.
 pub(crate) fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
-    let known = caches.clone();
     caches.connects.on_change(move |event| {
         if more_than_status_changed(event) {
             add.add(event.key().clone());
-            // Those that have a name together with it are told so, or no more.
-            let old = if let Event::Applied { old, .. } = event { *old } else { None };
-            for connect in old.into_iter().chain([event.latest()]) {
-                for other in known.sharing(event.key(), connect) {
-                    add.add(ObjectRef::new(other.namespace, other.name));
-                }
-            }
         }
     });
     for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {
@@ -166,6 +158,15 @@ pub(crate) fn feed_mirror_makers(caches: &Caches, queue: &Queue<ObjectRef>) {
     }
     let (add, known) = (queue.clone(), caches.clone());
     caches.secrets.on_change(move |event| add_all(&add, known.mirror_makers_referring_to(event.key())));
+}
+
+/// Leads a change of workers into the queues of the others that have a name together with them: they are told so, or no more.
+pub(crate) fn feed_sharing(caches: &Caches, connects: &Queue<ObjectRef>, mirror_makers: &Queue<ObjectRef>) {
+    let (connects, mirror_makers) = (connects.clone(), mirror_makers.clone());
+    caches.on_change_of_sharing(move |other| {
+        let queue = if other.kind == KAFKA_CONNECT { &connects } else { &mirror_makers };
+        queue.add(ObjectRef::new(&other.namespace, &other.name));
+    });
 }
 
 /// Leads every other change that can matter to a KafkaBridge resource into its queue.

@@ -1,4 +1,3 @@
 //! KafkaConnect resources: `observe → plan → apply → status`; the plan is made by `planner::kafka_connect`.
 
 pub(crate) mod driver;
-pub(crate) mod plugins;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::caches::Caches;
 use crate::controller::{
     Queues, feed_bridges, feed_connects, feed_kafkas, feed_mirror_makers, feed_owners, feed_pod_sets,
-    feed_pools,
+    feed_pools, feed_sharing,
 };
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
@@ -25,10 +25,10 @@ use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
 use crate::kafka_bridge::driver::Bridges;
 use crate::kafka_connect::driver::Connects;
-use crate::kafka_connect::plugins::KnownPlugins;
 use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
+use crate::kafka_connector::plugins::KnownPlugins;
 use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
 use crate::kind::{Driver, Kind as _, Means};
 use crate::node_pools::driver::NodePools;
@@ -174,12 +174,15 @@ impl Start<'_> {
         let auto_restarts = AutoRestarts::new(self.metrics, &settings.namespaces, &settings.selector)
             .context("cannot make the metrics of connectors")?;
         feed_mirror_makers(self.caches, &queues.mirror_makers);
+        feed_sharing(self.caches, &queues.connects, &queues.mirror_makers);
         let addresses = settings.connect_addresses.clone().of_mirror_makers();
+        let of_mirror_makers = Arc::new(apis.beside(addresses));
         let mirror_makers = MirrorMakers::new(mirror_makers::Parts {
             caches: self.caches.clone(),
             means: self.means.clone(),
             observer: self.observer(parts),
-            apis: Arc::new(Apis::new(self.caches.clone(), addresses, settings.longest_answer)),
+            plugins: KnownPlugins::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone()),
+            apis: of_mirror_makers,
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });
         // Passes mostly wait for Connect, and keep no others waiting.

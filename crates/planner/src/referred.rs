@@ -45,6 +45,18 @@ impl Referred<'_> {
         }
     }
 
+    /// The same of all clients of a resource, in their order; fewer where their certificates are too much together.
+    pub(crate) fn credentials_of_all<'a>(
+        &'a self,
+        clients: impl IntoIterator<Item = &'a Access>,
+        findings: &mut Findings,
+    ) -> Vec<Credentials> {
+        match self {
+            Self::Read { secrets, .. } => credentials::resolve_all(clients, secrets, findings),
+            Self::TakenForGiven => clients.into_iter().map(|_| Credentials::default()).collect(),
+        }
+    }
+
     /// The hash of the certificate and key that a server proves itself by; `place` is the Secret, its keys and the path of the
     /// reference.
     pub(crate) fn of_server(

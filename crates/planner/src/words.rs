@@ -31,6 +31,16 @@ pub(crate) fn shortened(text: &str) -> String {
     short
 }
 
+/// Characters of a user's value that a message repeats.
+const LONGEST_QUOTED: usize = 100;
+
+/// A value of the user's between quotation marks; of a long one the beginning.
+pub(crate) fn quoted(value: &str) -> String {
+    let short: String = value.chars().take(LONGEST_QUOTED).collect();
+    let more = if short.len() < value.len() { "…" } else { "" };
+    format!("{short:?}{more}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +50,12 @@ mod tests {
         assert_eq!(first(["a", "b"], 2, "; "), "a; b");
         assert_eq!(first(["a", "b", "c", "d"], 2, "; "), "a; b; and 2 more");
         assert_eq!(first::<&str>([], 2, ", "), "");
+    }
+
+    #[test]
+    fn of_a_long_value_the_beginning_is_repeated() {
+        assert_eq!(quoted("a\n\"b"), r#""a\n\"b""#);
+        assert_eq!(quoted(&"ä".repeat(100)).chars().count(), 102);
+        assert_eq!(quoted(&"ä".repeat(1000)).chars().count(), 103);
     }
 }

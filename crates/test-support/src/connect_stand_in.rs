@@ -24,6 +24,7 @@ struct State {
     /// Requests that are answered with a rebalance.
     rebalances: usize,
     away: bool,
+    refuses_removals: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +105,11 @@ impl ConnectStandIn {
     /// Closes every connection without an answer, or ends that.
     pub fn set_away(&self, away: bool) {
         lock(&self.state).away = away;
+    }
+
+    /// Refuses to remove connectors, or ends that.
+    pub fn refuse_removals(&self, refuses: bool) {
+        lock(&self.state).refuses_removals = refuses;
     }
 
     /// The requests since the last call: method and path.
@@ -221,6 +227,9 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
                 return said(404, &format!("Connector {name} not found"));
             }
             if (method, rest) == ("DELETE", &[]) {
+                if state.refuses_removals {
+                    return said(500, "Request timed out");
+                }
                 state.connectors.remove(&name);
                 return (204, Value::Null);
             }

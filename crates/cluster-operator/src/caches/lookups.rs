@@ -1,7 +1,7 @@
 //! Finds in the caches what belongs to one resource. What a look-up costs does not depend on how many other resources there
 //! are, so passes use these and no lists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
@@ -12,14 +12,13 @@ use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
 use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
+use super::sharing::Groups;
 use super::{Caches, KAFKA, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::exposed::{Route, TlsRoute};
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
-use planner::kafka_connect::group;
 use planner::live_object::{LiveObject, LiveObjects};
-use planner::workers::sharing::{GroupKey, Sharing};
 
 pub(super) const ROLE: &str = "Role";
 pub(super) const ROLE_BINDING: &str = "RoleBinding";
@@ -60,8 +59,8 @@ pub struct Lookups {
     kafkas_of_references: Index<Kafka>,
     /// By the Secrets and `ConfigMaps` that they refer to.
     connects_of_references: Index<KafkaConnect>,
-    /// By the names that their workers have for themselves.
-    connects_of_groups: Index<KafkaConnect, GroupKey>,
+    /// Resources whose workers share names.
+    pub(super) groups: Groups,
     /// By the Secrets and `ConfigMaps` that they refer to.
     bridges_of_references: Index<KafkaBridge>,
     /// By the Secrets and `ConfigMaps` that they refer to.
@@ -120,7 +119,7 @@ impl Lookups {
             bridges_of_references: Index::of(&watched.bridges, move |key, bridge| {
                 referred_to(key, planner::kafka_bridge::references::of(bridge), most_references)
             }),
-            connects_of_groups: Index::of(&watched.connects, |_, connect| group::keys(connect)),
+            groups: Groups::of(watched),
             mirror_makers_of_references: Index::of(&watched.mirror_makers, move |key, resource| {
                 referred_to(key, planner::kafka_mirror_maker2::references::of(resource), most_references)
             }),
@@ -290,20 +289,6 @@ impl Caches {
     /// KafkaBridge resources that refer to a Secret or `ConfigMap` of this name.
     pub fn bridges_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
         self.lookups.bridges_of_references.owned_by(object).into_keys().collect()
-    }
-
-    /// Other KafkaConnect resources whose workers have a name that those of this one have for themselves.
-    pub fn sharing(&self, key: &ObjectRef, connect: &KafkaConnect) -> Vec<Sharing> {
-        let mut found = BTreeSet::new();
-        for own in group::keys(connect) {
-            for other in
-                self.lookups.connects_of_groups.keys_of(&own).into_iter().filter(|other| other != key)
-            {
-                let ObjectRef { namespace, name } = other;
-                found.insert(Sharing { namespace, name, field: own.field });
-            }
-        }
-        found.into_iter().collect()
     }
 
     /// KafkaMirrorMaker2 resources that refer to a Secret or `ConfigMap` of this name.

@@ -39,7 +39,7 @@ impl RestService {
     pub fn address_for(&self, uid: Option<&str>) -> Result<IpAddr, &'static str> {
         let is_own = uid.is_some_and(|uid| self.owners.iter().any(|owner| owner == uid));
         if !is_own || self.controller.as_deref().is_some_and(|controller| Some(controller) != uid) {
-            return Err("was not made for this KafkaConnect");
+            return Err("was not made for this resource");
         }
         self.address
     }

@@ -46,7 +46,8 @@ impl Kind for Bridges {
             Found::Other(seen) => return Ok(seen),
         };
         // A Deployment says once what all of its pods repeat, and Kubernetes restarts these by itself.
-        let repeated = Repeated { workers: Some(1), bytes: self.caches.bridges.bytes_when_read(key) };
+        let repeated =
+            Repeated { workers: Some(1), bytes: self.caches.bridges.bytes_when_read(key), connectors: 0 };
         let (references, deleted_pods) = (references::of(&bridge), DeletedPods::default());
         let seen = self.observer.observe(&owner, references, repeated, &deleted_pods).await?;
         let Some((observed, place)) = seen else { return Ok(Seen::Settled(BUSY)) };

@@ -8,13 +8,13 @@ use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka_connect::observed::{Live, View};
 use planner::kafka_connect::{references, status};
-use planner::workers::need::{Answer, Need, Silence, SilenceKind};
+use planner::workers::need::Need;
 use planner::workers::roll::WorkerRestart;
 
-use super::plugins::KnownPlugins;
 use crate::caches::{self, Caches, KAFKA_CONNECT};
 use crate::carry_out;
 use crate::deleted_pods::DeletedPods;
+use crate::kafka_connector::plugins::KnownPlugins;
 use crate::kind::{AnswersOf, Error, Kind, Means, Seen};
 use crate::room::BUSY;
 use crate::workers::observe::{Observer, Repeated};
@@ -55,7 +55,7 @@ impl Kind for Connects {
             Found::Other(seen) => return Ok(seen),
         };
         let bytes = self.caches.connects.bytes_when_read(key);
-        let repeated = Repeated { workers: connect.spec.replicas, bytes };
+        let repeated = Repeated { workers: connect.spec.replicas, bytes, connectors: 0 };
         let references = references::of(&connect);
         let seen = self.observer.observe(&owner, references, repeated, &self.deleted_pods).await?;
         let Some((mut observed, place)) = seen else { return Ok(Seen::Settled(BUSY)) };
@@ -74,17 +74,9 @@ impl Kind for Connects {
     }
 
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
-        let (of_plugins, others): (Vec<_>, Vec<_>) =
-            needs.into_iter().partition(|need| matches!(need, Need::Plugins(_)));
-        let mut answers = workers::answer(&self.means.applier, &self.caches, others).await;
-        for need in of_plugins {
-            if let (Need::Plugins(pods), View::Live(live)) = (&need, view) {
-                self.plugins.ask(key, live.connect.metadata.uid.clone(), pods);
-            }
-            // The pass that its answer brings knows it.
-            let silence = Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked");
-            answers.push((need, Answer::Unknown(silence)));
-        }
+        let uid = view.looked_after().and_then(|connect| connect.metadata.uid.clone());
+        let (mut answers, others) = self.plugins.answer(key, uid.as_deref(), needs);
+        answers.extend(workers::answer(&self.means.applier, &self.caches, others).await);
         Ok(answers)
     }
 

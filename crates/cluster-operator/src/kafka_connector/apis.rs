@@ -69,6 +69,13 @@ impl Apis {
         Self { known: Mutex::default(), caches, addresses, longest_answer, room }
     }
 
+    /// The APIs of other clusters, whose large answers have the same room.
+    #[must_use]
+    pub fn beside(&self, addresses: ConnectAddresses) -> Self {
+        let (caches, room) = (self.caches.clone(), self.room.clone());
+        Self { known: Mutex::default(), caches, addresses, longest_answer: self.longest_answer, room }
+    }
+
     /// The API of a cluster whose resource has this UID. It is asked at the address of its own Service and by no name: what a name
     /// leads to is up to whoever may write the Service.
     ///

@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use api::conditions::types;
 use api::connect::WORKERS_DEFAULT;
 use api::{KafkaConnect, annotations};
-use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Event, ObjectRef};
 
 use crate::caches::{Caches, KAFKA_CONNECT};
@@ -74,18 +73,9 @@ impl Clusters {
             });
         }
         // Who shares a group with another cluster removes nothing: it matters when that goes.
-        let known = caches.clone();
-        caches.connects.on_change(move |event| {
-            if !more_than_status_changed(event) {
-                return;
-            }
-            let old = match event {
-                Event::Applied { old, .. } => *old,
-                Event::Deleted { .. } => None,
-            };
-            let both = [old, Some(event.latest())];
-            for other in both.into_iter().flatten().flat_map(|connect| known.sharing(event.key(), connect)) {
-                changed(&ObjectRef::new(other.namespace, other.name));
+        caches.on_change_of_sharing(move |other| {
+            if other.kind == KAFKA_CONNECT {
+                changed(&ObjectRef::new(&other.namespace, &other.name));
             }
         });
     }

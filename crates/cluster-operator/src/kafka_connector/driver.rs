@@ -285,10 +285,13 @@ pub(super) fn fingerprint(listed: Option<&Listed>) -> u64 {
 }
 
 pub(crate) fn actual(listed: &Listed) -> Actual {
+    /// Characters of a stack: more than any status repeats.
+    const LONGEST_TRACE: usize = 4000;
+
     let part = |condition: &connect_client::model::Condition| Part {
         state: State::of(condition.state.as_str()),
         worker: condition.worker_id.clone(),
-        trace: condition.trace.clone(),
+        trace: condition.trace.as_deref().map(|trace| trace.chars().take(LONGEST_TRACE).collect()),
         version: condition.version.clone(),
     };
     let Listed { info, status } = listed;

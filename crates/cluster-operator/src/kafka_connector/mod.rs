@@ -18,6 +18,7 @@ mod feed;
 mod lanes;
 mod memory;
 pub(crate) mod metrics;
+pub(crate) mod plugins;
 mod resources;
 mod rounds;
 mod start;

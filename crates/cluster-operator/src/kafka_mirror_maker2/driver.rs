@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::annotations::{CONNECTOR_OFFSETS, MIRRORMAKER_CONNECTOR};
-use api::conditions::reasons;
 use api::{KafkaMirrorMaker2, KafkaMirrorMaker2Status};
-use connect_client::ConnectError;
 use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::apply::ApplyError;
 use operator_runtime::clock;
@@ -14,22 +12,23 @@ use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use planner::completion::Observation as _;
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::offsets::Holder;
-use planner::kafka_connector::round::RETRY;
 use planner::kafka_connector::transition::Doing;
 use planner::kafka_mirror_maker2::observed::{Connect, Live};
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
-use planner::kafka_mirror_maker2::references;
 use planner::kafka_mirror_maker2::view::View;
+use planner::kafka_mirror_maker2::{form, references};
 use planner::pod_words::is_ready;
 use planner::workers::need::Need;
 use tokio::time::Instant;
 
 use super::memory::{Memories, Memory};
+use super::others::{bytes_of_connectors, see_others};
 use crate::caches::{self, Caches, KAFKA_MIRROR_MAKER2};
 use crate::deleted_pods::DeletedPods;
 use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::calls::{self, Failed, Subject};
 use crate::kafka_connector::driver::{actual, words};
+use crate::kafka_connector::plugins::KnownPlugins;
 use crate::kafka_connector::take_off::take_off;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Means, Seen, StatusAfter};
 use crate::room::{BUSY, Place};
@@ -49,7 +48,7 @@ pub(crate) enum Made {
     /// Whether a call about a connector was made.
     Connector(Result<(), Failed>),
     /// Whether there was a connector to remove.
-    Removal(Result<bool, ConnectError>),
+    Removal(Result<bool, Failed>),
 }
 
 /// The parts that all passes share.
@@ -58,6 +57,7 @@ pub(crate) struct Parts {
     pub means: Means,
     pub observer: Observer,
     pub apis: Arc<Apis>,
+    pub plugins: KnownPlugins,
     /// Counts automatic restarts of connectors.
     pub auto_restarts: prometheus::Counter,
 }
@@ -83,21 +83,28 @@ impl MirrorMakers {
         let (key, parts) = (&owner.object, &self.parts);
         let mut memory = self.memories.of(key, resource.metadata.uid.as_deref());
         let present = resource.metadata.annotations.clone().unwrap_or_default();
-        memory.answered.retain(|done| present.get(done.key) == Some(&done.value));
+        memory.answered.retain(|done| done.is_in(&present));
         // Before room is taken for the plan, since Connect may take its time.
         let has_worker = parts.caches.pods_of(owner).values().any(|pod| is_ready(pod));
-        let connect = if has_worker { self.ask(key, resource, &memory).await } else { Connect::Unasked };
+        let connect = if has_worker { self.ask(key, resource, &mut memory).await } else { Connect::Unasked };
         let bytes = parts.caches.mirror_makers.bytes_when_read(key);
-        let repeated = Repeated { workers: resource.spec.replicas, bytes };
+        let connectors = bytes_of_connectors(resource, bytes);
+        let repeated = Repeated { workers: resource.spec.replicas, bytes, connectors };
         let references = references::of(resource);
         let seen = parts.observer.observe(owner, references, repeated, &self.deleted_pods).await?;
-        let Some((observed, place)) = seen else { return Ok(None) };
-        let Memory { past, answered, .. } = memory;
-        Ok(Some((Live { resource: Arc::clone(resource), observed, connect, past, answered }, place)))
+        let Some((mut observed, place)) = seen else { return Ok(None) };
+        observed.sharing = parts.caches.sharing_of_mirror_maker(key, resource);
+        observed.plugins = parts.plugins.of(key, &observed.fingerprint_of_pods());
+        let Memory { past, answered, removals, wanted, .. } = memory;
+        self.memories.change(key, |known| {
+            (known.removals, known.wanted) = (removals.clone(), wanted);
+        });
+        let resource = Arc::clone(resource);
+        Ok(Some((Live { resource, observed, connect, past, answered, removals }, place)))
     }
 
-    /// What Connect says of its connectors.
-    async fn ask(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2, memory: &Memory) -> Connect {
+    /// What Connect says of its connectors. What is found out of others is noted.
+    async fn ask(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2, memory: &mut Memory) -> Connect {
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
         let api = match self.parts.apis.of(key, resource.metadata.uid.as_deref()) {
@@ -108,13 +115,13 @@ impl MirrorMakers {
             Look::Away { since } => Connect::Away { since },
             Look::Unusable(why) => Connect::Unusable(why),
             Look::Here(all) => {
-                let known = resource.status.as_ref().and_then(|status| status.connector_plugins.as_ref());
-                let plugins = match known {
-                    Some(_) => None,
-                    None => api.connector_plugins().await.ok(),
-                };
-                let connectors = all.iter().map(|(name, listed)| (name.clone(), actual(listed)));
-                Connect::Here { connectors: connectors.collect(), plugins }
+                let wanted = form::connector_names(resource);
+                see_others(key, &api, &all, &wanted, memory).await;
+                let found = wanted.into_iter().filter_map(|name| {
+                    let found = actual(all.get(&name)?);
+                    Some((name, found))
+                });
+                Connect::Here(found.collect())
             }
         }
     }
@@ -149,8 +156,15 @@ impl MirrorMakers {
                 });
                 return false;
             }
-            (Call::Remove { name }, Made::Removal(Err(error))) => {
-                tracing::warn!(mirror_maker = %key, connector = name, %error, "a connector was not removed");
+            (Call::Remove { name }, Made::Removal(Ok(_))) => {
+                self.memories.change(key, |memory| memory.removals.note_gone(name));
+            }
+            (Call::Remove { name }, Made::Removal(Err(Failed { kind, message }))) => {
+                tracing::warn!(mirror_maker = %key, connector = name, error = message, "a connector was not removed");
+                self.memories.change(key, |memory| {
+                    memory.removals.note_failed(name, kind, message, clock::now());
+                });
+                return false;
             }
             _ => {}
         }
@@ -206,8 +220,12 @@ impl Kind for MirrorMakers {
         live.observed.pods.get(name)
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
-        Ok(workers::answer(&self.parts.means.applier, &self.parts.caches, needs).await)
+    async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+        let Parts { means, caches, plugins, .. } = &self.parts;
+        let uid = view.looked_after().and_then(|resource| resource.metadata.uid.clone());
+        let (mut answers, others) = plugins.answer(key, uid.as_deref(), needs);
+        answers.extend(workers::answer(&means.applier, caches, others).await);
+        Ok(answers)
     }
 
     async fn call(&self, key: &ObjectRef, view: &View, call: &Call) -> Result<Made, Error> {
@@ -230,10 +248,10 @@ impl Kind for MirrorMakers {
                     Err(why) => Err(Failed::unasked(why)),
                 })
             }
-            Call::Remove { name } => {
-                let api = api().map_err(|why| Error::Refused { reason: reasons::CONNECT_REST, why })?;
-                Made::Removal(calls::remove(&api, name, || mandate.check().is_ok()).await)
-            }
+            Call::Remove { name } => Made::Removal(match api() {
+                Ok(api) => calls::remove(&api, name, || mandate.check().is_ok()).await.map_err(Failed::from),
+                Err(why) => Err(Failed::unasked(why)),
+            }),
         })
     }
 
@@ -262,8 +280,7 @@ impl Kind for MirrorMakers {
             };
             let pause = match &made {
                 Made::Restart(_) => None,
-                Made::Removal(Err(_)) => Some(RETRY),
-                Made::Connector(_) | Made::Removal(Ok(_)) => Some(NEXT),
+                Made::Connector(_) | Made::Removal(_) => Some(NEXT),
             };
             after.look_again = after.look_again.into_iter().chain(pause).min();
             let has_called = Self::has_done(&made);
@@ -286,5 +303,6 @@ impl Kind for MirrorMakers {
         self.deleted_pods.forget(key);
         self.memories.forget(key);
         self.parts.apis.forget(key);
+        self.parts.plugins.forget(key);
     }
 }

@@ -1,11 +1,12 @@
 //! What is remembered of the connectors of KafkaMirrorMaker2 resources from pass to pass.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use operator_runtime::watch::ObjectRef;
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::past::Past;
+use planner::kafka_mirror_maker2::removals::Removals;
 use tokio::time::Instant;
 
 use crate::lock::lock;
@@ -19,6 +20,10 @@ pub(super) struct Memory {
     pub past: BTreeMap<String, Past>,
     /// Annotations whose work is done.
     pub answered: Vec<Annotation>,
+    /// Connectors that are to go.
+    pub removals: Removals,
+    /// The connectors that the resource asked for at the last look.
+    pub wanted: BTreeSet<String>,
     /// A list of connectors has to be at least as new as this.
     pub not_before: Option<Instant>,
 }

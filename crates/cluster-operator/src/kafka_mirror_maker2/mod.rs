@@ -5,3 +5,4 @@
 
 pub(crate) mod driver;
 mod memory;
+mod others;

@@ -43,6 +43,8 @@ pub(crate) struct Repeated {
     pub workers: Option<i32>,
     /// Bytes that the resource takes.
     pub bytes: usize,
+    /// Bytes that its connectors take beside that.
+    pub connectors: usize,
 }
 
 impl Observer {
@@ -113,7 +115,12 @@ impl Observer {
         let wished = usize::try_from(repeated.workers.unwrap_or(WORKERS_DEFAULT)).unwrap_or_default();
         // More than there may be are refused by the plan.
         let workers = if wished > self.settings.max_nodes { 0 } else { wished };
-        match plan_size::of(workers, repeated.bytes + referred, self.caches.largest_cluster) {
+        match plan_size::of(
+            workers,
+            repeated.bytes + referred,
+            repeated.connectors,
+            self.caches.largest_cluster,
+        ) {
             Ok(planned) => Ok((observed, bytes + planned)),
             Err(why) => {
                 observed.unreadable = Some(why);

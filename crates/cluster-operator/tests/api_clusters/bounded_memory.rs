@@ -182,6 +182,40 @@ async fn workers(tenants: &Tenants) {
     tenants.says("KafkaConnect", "trusting", &["spec.tls.trustedCertificates: 5000"]).await;
 }
 
+/// What each connector of a KafkaMirrorMaker2 repeats, and certificates that each of its sources trusts.
+async fn mirrors(tenants: &Tenants) {
+    let mirror = |name: &str, mirrors: Vec<Value>| {
+        json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2", "metadata": {"name": name},
+            "spec": {"replicas": 1, "mirrors": mirrors, "target": {"alias": "t", "bootstrapServers": "t:1", "groupId": name,
+                "configStorageTopic": name, "statusStorageTopic": name, "offsetStorageTopic": name}}})
+    };
+    let one = |number: usize| {
+        json!({"source": {"alias": format!("a{number}"), "bootstrapServers": "h:1"}, "sourceConnector": {},
+            "checkpointConnector": {}})
+    };
+    let mut objects = Vec::new();
+    let mut repeating = mirror("repeating", (0..400).map(one).collect());
+    let options = (0..11).map(|number| (format!("o{number}"), json!("x".repeat(60_000))));
+    repeating["spec"]["target"]["config"] = options.collect::<serde_json::Map<_, _>>().into();
+    objects.push(repeating);
+    objects.push(mirror("many-mirrors", (0..2000).map(one).collect()));
+    let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".repeat(4000);
+    objects.push(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trusted"}, "stringData": {"a": pem}}));
+    let mut trusting = mirror("trusting-mirrors", (0..400).map(one).collect());
+    for mirror in trusting["spec"]["mirrors"].as_array_mut().unwrap() {
+        mirror["source"]["tls"] = json!({"trustedCertificates": [{"secretName": "trusted", "pattern": "*"}]});
+    }
+    objects.push(trusting);
+    tenants.create_all(&objects).await;
+    for (name, words) in [
+        ("repeating", vec!["target for each connector", "KASTELLAN_MAX_CLUSTER_MIB"]),
+        ("many-mirrors", vec!["2000 items are more than 500"]),
+        ("trusting-mirrors", vec!["NotReady"]),
+    ] {
+        tenants.says("KafkaMirrorMaker2", name, &words).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     let server = unbounded_server().await;
@@ -217,6 +251,9 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
 
     workers(&tenants).await;
     tenants.others_are_served(&operator, "what every worker of Kafka Connect repeats").await;
+
+    mirrors(&tenants).await;
+    tenants.others_are_served(&operator, "what connectors of mirrors repeat").await;
 
     let text = "eHh4".repeat(LARGE / 4);
     let secrets = (0..60).map(|n| labelled("Secret", &format!("large-{n}"), "stuffed", &json!({"a": text})));

@@ -52,6 +52,48 @@ async fn clusters_of_one_group_say_so_and_remove_nothing_of_each_other() {
 }
 
 #[tokio::test]
+async fn mirrors_of_one_group_say_so_and_remove_nothing_of_each_other_nor_of_a_kafka_connect() {
+    let stand_in = ConnectStandIn::start().await.unwrap();
+    let world = world("mirror-groups", &stand_in).await;
+    let mirror = |name: &str| {
+        json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2", "metadata": {"name": name},
+            "spec": {"replicas": 1,
+                "target": {"alias": "dst", "bootstrapServers": "k:9092", "groupId": "shared", "configStorageTopic": "c",
+                    "statusStorageTopic": "s", "offsetStorageTopic": "o"},
+                "mirrors": [{"source": {"alias": name, "bootstrapServers": "h:1"}, "sourceConnector": {}}]}})
+    };
+    let mut whole = connect("one");
+    whole["spec"]["groupId"] = json!("shared");
+    whole["spec"]["bootstrapServers"] = json!("k:9092");
+    world.apply(&whole).await;
+    world.apply(&connector("one", "of-one", &json!({}))).await;
+    world.promptly("KafkaConnector", "of-one", "is ready", is_ready).await;
+    let shared = |object: &DynamicObject| condition(object, "Warning", "SharedGroup").is_some();
+    for name in ["a", "b"] {
+        world.apply(&mirror(name)).await;
+        world.until("KafkaMirrorMaker2", name, "says that it is not alone", shared).await;
+    }
+    let all = ["a->dst.MirrorSourceConnector", "b->dst.MirrorSourceConnector", "of-one"];
+    until("all connectors are there", || stand_in.names() == all).await;
+    stand_in.take_requests();
+    let lists = AtomicUsize::new(0);
+    until("there were some rounds", || {
+        let requests = stand_in.take_requests();
+        assert!(requests.iter().all(|request| !request.starts_with("DELETE")), "{requests:?}");
+        let more = requests.iter().filter(|request| request.starts_with("GET /connectors?")).count();
+        lists.fetch_add(more, Ordering::Relaxed) > 8
+    })
+    .await;
+    assert_eq!(stand_in.names(), all);
+
+    // Whoever is left alone rules again.
+    world.delete("KafkaConnect", "one").await;
+    world.delete("KafkaMirrorMaker2", "b").await;
+    world.promptly("KafkaMirrorMaker2", "a", "is alone", |found| !shared(found)).await;
+    until("what it does not ask for is gone", || stand_in.names() == [all[0]]).await;
+}
+
+#[tokio::test]
 async fn the_status_names_what_the_workers_offer_and_they_are_asked_once() {
     let stand_in = ConnectStandIn::start().await.unwrap();
     let world = world("plugins", &stand_in).await;

@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject};
 use serde_json::{Value, json};
+use test_support::connect_stand_in::UNSTARTED;
 use test_support::stand_in::Fate;
 use test_support::{ApiServer, ConnectStandIn, wait};
 
@@ -43,6 +44,11 @@ fn ready(found: &DynamicObject) -> bool {
             .is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
 }
 
+/// What workers offer is asked beside the passes.
+fn told_whole(found: &DynamicObject) -> bool {
+    ready(found) && found.data["status"]["connectorPlugins"].is_array()
+}
+
 async fn until(what: &str, met: impl Fn() -> bool) {
     wait::until(DEADLINE, what, || async { met().then_some(()) }).await.unwrap();
 }
@@ -62,7 +68,7 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
     world.until(KIND, "m", "misses its Secret", missing).await;
     assert_eq!(stand_in.names(), ["by-hand"], "nothing is done about a resource that is wrong");
     world.apply(&secret("mm", &[("p", "hunter2")])).await;
-    let found = world.promptly(KIND, "m", "is ready", ready).await;
+    let found = world.promptly(KIND, "m", "is ready", told_whole).await;
     assert_eq!(stand_in.names(), [CHECKPOINT, SOURCE], "what the resource does not ask for is gone");
     let config = stand_in.config(SOURCE).unwrap();
     for (name, value) in [
@@ -200,4 +206,51 @@ async fn what_fails_is_told_and_restarted_and_a_resource_of_an_older_version_wor
     world.delete(KIND, "old").await;
     wait::for_absence(&bindings, &binding, DEADLINE).await.unwrap();
     assert!(stand_in.names().contains(&"by-hand".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_no_worker_starts_goes_with_its_mirror_and_one_that_stays_is_told_of() {
+    let stand_in = ConnectStandIn::start().await.unwrap();
+    // From before the operator started, and without a state: Connect does not list it beside the others.
+    let former = format!("{UNSTARTED}former->dst.MirrorSourceConnector");
+    stand_in.put(&former);
+    let world = world("unstarted-mirrors", &stand_in).await;
+    world.apply(&secret("mm", &[("p", "hunter2")])).await;
+    let with_alias = |alias: &str| {
+        let mut whole = mirror("m");
+        whole["spec"]["mirrors"][0]["source"]["alias"] = json!(alias);
+        whole
+    };
+    let wrong = format!("{UNSTARTED}wrong");
+    world.apply(&with_alias(&wrong)).await;
+    let names =
+        ["MirrorCheckpointConnector", "MirrorSourceConnector"].map(|class| format!("{wrong}->dst.{class}"));
+    until("only those of the mirror are there", || stand_in.names() == names).await;
+    world.apply(&with_alias("src")).await;
+    world.promptly(KIND, "m", "is ready", ready).await;
+    until("those of the former alias are gone", || stand_in.names() == [CHECKPOINT, SOURCE]).await;
+
+    // A removal that Connect refuses is tried again later and later, and told.
+    stand_in.take_requests();
+    stand_in.refuse_removals(true);
+    let mut alone = with_alias("src");
+    alone["spec"]["mirrors"][0].as_object_mut().unwrap().remove("checkpointConnector");
+    world.apply(&alone).await;
+    let (mut lists, mut tries) = (0, 0);
+    wait::until(DEADLINE, "passes go by after a try", || {
+        for request in stand_in.take_requests() {
+            tries += usize::from(request.starts_with("DELETE"));
+            lists += usize::from(tries > 0 && request.starts_with("GET /connectors?"));
+        }
+        let passed = lists >= 3;
+        async move { passed.then_some(()) }
+    })
+    .await
+    .unwrap();
+    assert!(tries <= 2, "{tries} tries, and not without end");
+    let found = world.get(KIND, "m").await;
+    assert!(!is_current(&found), "it is not done: {}", found.data["status"]);
+    stand_in.refuse_removals(false);
+    until("it is removed", || stand_in.names() == [SOURCE]).await;
+    world.until(KIND, "m", "is ready as it is", ready).await;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kafka_admin::{ConfigChange, ConfigResource};
 use planner::kafka::config::model::{self, ValueType};
 use planner::restart_reason::RestartReason;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, warnings};
 
@@ -156,7 +156,7 @@ async fn a_value_of_one_broker_holds_against_that_of_all_and_leaves_it_again() {
     // A restart with the file of the plan changes nothing.
     let plan = world.pass().await;
     world.restart(&plan).await;
-    assert!(warnings(&world.settle().await).is_empty());
+    assert_eq!(warnings(&world.settle().await), Vec::<Value>::new());
     assert_eq!(world.values().await["num.io.threads"].as_deref(), Some("20"));
     world.wish_for_node("0", &[]);
     world.settle().await;

@@ -128,7 +128,8 @@ impl World {
         self.paper.restart(POD);
         let answers = || async {
             let view = kafka_calls::view(&self.admin).await.ok()?;
-            view.active_brokers.contains(&0).then_some(())
+            let options = option_calls::broker_options(&self.admin, &view.active_brokers).await.ok()?;
+            options.contains_key(&0).then_some(())
         };
         wait::until(Duration::from_mins(1), "the broker answers", answers).await.unwrap();
     }

@@ -22,7 +22,7 @@ pub struct Secrets<'a> {
     pub read: &'a BTreeMap<String, Arc<Secret>>,
     /// Those that are there and were not read, each with why.
     pub not_read: &'a BTreeMap<String, String>,
-    /// Bytes of trusted certificates that one client may have: they go into one Secret.
+    /// Bytes of trusted certificates that all clients of a resource may have: they go into one Secret.
     pub largest: usize,
 }
 
@@ -37,14 +37,45 @@ pub struct Credentials {
 
 /// Reads the Secrets of a client. What is missing or cannot be used is a problem.
 pub fn resolve(access: &Access, secrets: &Secrets<'_>, findings: &mut Findings) -> Credentials {
+    resolve_all([access], secrets, findings).pop().unwrap_or_default()
+}
+
+/// Reads the Secrets of all clients of a resource, in their order. What is missing or cannot be used is a problem. When their trusted
+/// certificates are too much for one Secret, that is the last one, and the other clients are not looked at.
+pub fn resolve_all<'a>(
+    clients: impl IntoIterator<Item = &'a Access>,
+    secrets: &Secrets<'a>,
+    findings: &mut Findings,
+) -> Vec<Credentials> {
+    let mut parsed = Parsed::default();
+    let (mut all, mut taken) = (Vec::new(), 0);
+    for access in clients {
+        let room = secrets.largest.saturating_sub(taken);
+        let credentials = of_client(access, secrets, room, &mut parsed, findings);
+        taken += credentials.trusted.as_ref().map_or(0, String::len);
+        all.push(credentials);
+        if taken > secrets.largest {
+            break;
+        }
+    }
+    all
+}
+
+fn of_client<'a>(
+    access: &'a Access,
+    secrets: &Secrets<'a>,
+    room: usize,
+    parsed: &mut Parsed<'a>,
+    findings: &mut Findings,
+) -> Credentials {
     let mut used = Used::default();
     let trusted = match &access.trust {
         Trust::NoTls | Trust::PublicAuthorities => None,
         Trust::Certificates(all) => {
-            let mut trusted = Trusted::default();
+            let mut trusted = Trusted { room, ..Trusted::default() };
             for keys in all {
-                certificates(keys, secrets, &mut trusted, findings);
-                if trusted.pem.len() > secrets.largest {
+                certificates(keys, secrets, (&mut trusted, parsed), findings);
+                if trusted.is_full() {
                     break;
                 }
             }
@@ -129,24 +160,38 @@ fn value(secret: &Secret, name: &str, field: &str, key: &str, findings: &mut Fin
     found
 }
 
+/// What was read of keys of Secrets, by both: several clients may trust the same, and reading takes time.
+type Parsed<'a> = BTreeMap<(&'a str, &'a str), Result<Vec<Vec<u8>>, String>>;
+
 /// The trusted certificates of a client: each once, however often it is named.
 #[derive(Default)]
 struct Trusted {
     pem: String,
     known: BTreeSet<Vec<u8>>,
+    /// Bytes that there is room for.
+    room: usize,
 }
 
 impl Trusted {
-    fn add(&mut self, der: Vec<u8>) {
-        if !self.known.contains(&der) {
-            self.pem.push_str(CertificatePem::from_der(&der).as_str());
-            self.known.insert(der);
+    fn add(&mut self, der: &[u8]) {
+        if !self.known.contains(der) {
+            self.pem.push_str(CertificatePem::from_der(der).as_str());
+            self.known.insert(der.to_vec());
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.pem.len() > self.room
     }
 }
 
 /// Adds the certificates under the keys of a Secret, one after the other.
-fn certificates(keys: &TrustedKeys, secrets: &Secrets<'_>, trusted: &mut Trusted, findings: &mut Findings) {
+fn certificates<'a>(
+    keys: &'a TrustedKeys,
+    secrets: &Secrets<'a>,
+    (trusted, parsed): (&mut Trusted, &mut Parsed<'a>),
+    findings: &mut Findings,
+) {
     let TrustedKeys { field, secret: name, keys } = keys;
     let Some(secret) = find(secrets, name, &format!("{field}.secretName"), findings) else {
         return;
@@ -163,26 +208,36 @@ fn certificates(keys: &TrustedKeys, secrets: &Secrets<'_>, trusted: &mut Trusted
         findings.problem(&field, format!("no key of Secret {name:?} matches {pattern:?}"));
     }
     for key in names {
-        let Some(text) = value(secret, name, &field, key, findings) else { continue };
-        match CertificatePem::new(text).ders() {
-            Ok(ders) => ders.into_iter().for_each(|der| trusted.add(der.to_vec())),
+        if !parsed.contains_key(&(name.as_str(), key)) {
+            let Some(text) = value(secret, name, &field, key, findings) else { continue };
+            parsed.insert((name, key), read_certificates(text));
+        }
+        match &parsed[&(name.as_str(), key)] {
+            Ok(ders) => ders.iter().for_each(|der| trusted.add(der)),
             Err(error) => findings.problem(
                 &field,
                 format!("the key {key:?} of Secret {name:?} holds no certificates: {error}"),
             ),
         }
-        if trusted.pem.len() > secrets.largest {
+        if trusted.is_full() {
             return findings.problem(
                 &field,
                 format!(
-                    "the certificates up to key {key:?} of Secret {name:?} take more than {} KiB ({} of the operator): trust the \
-                     authorities and not every single certificate, or raise the limit",
+                    "the trusted certificates of the resource, up to key {key:?} of Secret {name:?} here, take more than {} KiB ({} of the \
+                     operator): trust the authorities and not every single certificate, or raise the limit",
                     secrets.largest / 1024,
                     api::env::own::MAX_SECRET_KIB
                 ),
             );
         }
     }
+}
+
+/// The certificates of a text in their order, each once.
+fn read_certificates(text: String) -> Result<Vec<Vec<u8>>, String> {
+    let mut known = BTreeSet::new();
+    let ders = CertificatePem::new(text).ders().map_err(|error| error.to_string())?;
+    Ok(ders.into_iter().map(|der| der.to_vec()).filter(|der| known.insert(der.clone())).collect())
 }
 
 /// Checks the certificate of a client and its key, which the agent of the pod puts together.

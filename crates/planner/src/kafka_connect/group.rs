@@ -7,13 +7,7 @@ use api::KafkaConnect;
 use super::older;
 use crate::findings::Findings;
 use crate::workers::options;
-use crate::workers::sharing::{Field, GroupKey};
-
-/// Addresses of Kafka that are looked at.
-const ADDRESSES: usize = 100;
-
-/// Bytes of the longest name of a host, and of a topic or group that anybody has.
-const LONGEST: usize = 255;
+use crate::workers::sharing::{self, GroupKey};
 
 /// The names that the workers of a resource have for themselves; none where it has no workers.
 pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
@@ -26,36 +20,7 @@ pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
     let mut options = options::read(spec.config.as_ref(), "spec.config", &mut findings);
     let group = older::group(connect, &mut options, &mut findings);
     let namespace = connect.metadata.namespace.as_deref().unwrap_or_default();
-    let addresses = spec.bootstrap_servers.split(',').take(ADDRESSES);
-    let hosts: BTreeSet<String> =
-        addresses.filter_map(|one| host(one, namespace)).filter(|host| host.len() <= LONGEST).collect();
-    let fields = [
-        (Field::GroupId, group.id),
-        (Field::ConfigTopic, group.config_topic),
-        (Field::StatusTopic, group.status_topic),
-        (Field::OffsetTopic, group.offset_topic),
-    ];
-    let of = |kafka: &String| {
-        let kafka = kafka.clone();
-        // Kafka takes no longer name, and each is kept once for each address.
-        let fields = fields.clone().into_iter().filter(|(_, value)| value.len() <= LONGEST);
-        fields.map(move |(field, value)| GroupKey { kafka: kafka.clone(), field, value })
-    };
-    hosts.iter().flat_map(of).collect()
-}
-
-/// The host of an address: of one Service of Kubernetes the same, however much of its name is written. The port does not count:
-/// a Kafka has several.
-fn host(address: &str, namespace: &str) -> Option<String> {
-    let address = address.trim();
-    let host =
-        address.rsplit_once(':').map_or(address, |(host, _)| host).trim_end_matches('.').to_lowercase();
-    let host = host.strip_suffix(".cluster.local").unwrap_or(&host);
-    let host = host.strip_suffix(".svc").unwrap_or(host);
-    if host.is_empty() {
-        return None;
-    }
-    Some(if host.contains('.') { host.to_owned() } else { format!("{host}.{namespace}") })
+    sharing::keys(&spec.bootstrap_servers, namespace, group)
 }
 
 #[cfg(test)]
@@ -63,6 +28,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::workers::sharing::Field;
 
     fn connect(namespace: &str, servers: &str, fields: &Value) -> KafkaConnect {
         let mut spec = json!({"bootstrapServers": servers});
@@ -84,8 +50,8 @@ mod tests {
         let fields = json!({"groupId": "g".repeat(256), "configStorageTopic": "c".repeat(255)});
         let connect = connect("ns", &format!("a,{}", "h".repeat(300)), &fields);
         let keys = keys(&connect);
-        assert!(keys.iter().all(|key| key.value.len() <= LONGEST && key.kafka.len() <= LONGEST), "{keys:?}");
-        assert!(keys.iter().any(|key| key.value.len() == LONGEST), "{keys:?}");
+        assert!(keys.iter().all(|key| key.value.len() <= 255 && key.kafka.len() <= 255), "{keys:?}");
+        assert!(keys.iter().any(|key| key.value.len() == 255), "{keys:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The annotations that ask for something once, and are taken off when it is done.
 
+use std::collections::BTreeMap;
+
 use api::KafkaConnector;
 use api::annotations::{CONNECTOR_OFFSETS, RESTART, RESTART_TASK};
 use api::common::connector::{AlterOffsets, ListOffsets};
@@ -28,13 +30,23 @@ pub struct Annotation {
     pub key: &'static str,
     /// Its value.
     pub value: String,
+    /// Key and value of another annotation that says of which connector.
+    pub of: Option<(&'static str, String)>,
+}
+
+impl Annotation {
+    /// Whether it is among the annotations of a resource, and asks for the same.
+    pub fn is_in(&self, present: &BTreeMap<String, String>) -> bool {
+        present.get(self.key) == Some(&self.value)
+            && self.of.as_ref().is_none_or(|(key, value)| present.get(*key) == Some(value))
+    }
 }
 
 /// An annotation that asks for something.
 pub fn annotation(metadata: &ObjectMeta, key: &'static str) -> Option<Annotation> {
     let value = metadata.annotations.as_ref()?.get(key)?;
     let nothing = value.trim().is_empty() || value.trim().eq_ignore_ascii_case("false");
-    (!nothing).then(|| Annotation { key, value: value.clone() })
+    (!nothing).then(|| Annotation { key, value: value.clone(), of: None })
 }
 
 /// What the annotations ask for, in the order in which it is done. What cannot be understood is a warning.

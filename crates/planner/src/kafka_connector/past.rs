@@ -56,16 +56,20 @@ pub struct Failure {
 impl Failure {
     /// When it is tried again.
     pub fn again_at(&self) -> Timestamp {
-        let growth = 1_i64 << self.times.saturating_sub(1).min(10);
-        let pause = match self.kind {
-            FailureKind::Rebalancing => {
-                SignedDuration::from_millis((SHORT_PAUSES.0 * growth).min(SHORT_PAUSES.1))
-            }
-            // What was refused once is refused again, until an administrator does something about the workers.
-            FailureKind::Refused => SignedDuration::from_secs(PAUSES.1),
-            _ => SignedDuration::from_secs((PAUSES.0 * growth).min(PAUSES.1)),
-        };
-        self.at + pause
+        self.at + pause_after(self.kind, self.times)
+    }
+}
+
+/// How long a call is not tried again that failed so many times in a row.
+pub fn pause_after(kind: FailureKind, times: u32) -> SignedDuration {
+    let growth = 1_i64 << times.saturating_sub(1).min(10);
+    match kind {
+        FailureKind::Rebalancing => {
+            SignedDuration::from_millis((SHORT_PAUSES.0 * growth).min(SHORT_PAUSES.1))
+        }
+        // What was refused once is refused again, until an administrator does something about the workers.
+        FailureKind::Refused => SignedDuration::from_secs(PAUSES.1),
+        _ => SignedDuration::from_secs((PAUSES.0 * growth).min(PAUSES.1)),
     }
 }
 

@@ -25,6 +25,50 @@ const TRACES: usize = 8000;
 /// Characters of one stack.
 const TRACE: usize = 2000;
 
+/// Characters of a name, a state or a version that a worker says.
+const WORD: usize = 250;
+
+/// Connectors and tasks that one status names.
+const PARTS: usize = 2000;
+
+/// What one status has room for, whatever workers say: the API server stores no status of megabytes.
+#[derive(Debug)]
+pub struct Room {
+    traces: usize,
+    parts: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { traces: TRACES, parts: PARTS }
+    }
+}
+
+impl Room {
+    fn part(&mut self, part: &Part) -> ShownPart {
+        self.parts = self.parts.saturating_sub(1);
+        let trace = part.trace.as_ref().filter(|_| self.traces > 0).map(|trace| {
+            let most = self.traces.min(TRACE);
+            let mut short: String = trace.chars().take(most).collect();
+            if short.len() < trace.len() {
+                short.push('…');
+            }
+            self.traces -= short.chars().count().min(self.traces);
+            short
+        });
+        ShownPart {
+            state: word(part.state.word()),
+            worker_id: word(&part.worker),
+            trace,
+            version: part.version.as_deref().map(word),
+        }
+    }
+}
+
+fn word(text: &str) -> String {
+    text.chars().take(WORD).collect()
+}
+
 /// What a status says beside how the connector stands.
 #[derive(Debug, Default)]
 pub struct Details<'a> {
@@ -71,7 +115,9 @@ pub fn of(
         conditions: Some(merge(conditions, Some(before), now)),
         observed_generation: connector.metadata.generation,
         auto_restart: old.auto_restart.clone(),
-        connector_status: details.actual.and_then(|actual| connector_status(name(connector), actual)),
+        connector_status: details
+            .actual
+            .and_then(|actual| connector_status(name(connector), actual, &mut Room::default())),
         tasks_max: details.actual.map(|actual| i32::try_from(actual.tasks.len()).unwrap_or(i32::MAX)),
         topics: topics.filter(|_| details.actual.is_some()),
     })
@@ -104,7 +150,7 @@ struct Shown<'a> {
     connector: ShownPart,
     tasks: Vec<ShownTask>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    type_: Option<&'a str>,
+    type_: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -124,29 +170,21 @@ struct ShownTask {
     part: ShownPart,
 }
 
-/// What Connect says, with stacks cut to what a status can hold.
-pub fn connector_status(name: &str, actual: &Actual) -> Option<FreeMap> {
-    let mut room = TRACES;
-    let mut part = |part: &Part| {
-        let trace = part.trace.as_ref().filter(|_| room > 0).map(|trace| {
-            let most = room.min(TRACE);
-            let mut short: String = trace.chars().take(most).collect();
-            if short.len() < trace.len() {
-                short.push('…');
-            }
-            room -= short.chars().count().min(room);
-            short
-        });
-        ShownPart {
-            state: part.state.word().to_owned(),
-            worker_id: part.worker.clone(),
-            trace,
-            version: part.version.clone(),
+/// What Connect says, cut to what the status has room for; `None`: there is none left.
+pub fn connector_status(name: &str, actual: &Actual, room: &mut Room) -> Option<FreeMap> {
+    if room.parts == 0 {
+        return None;
+    }
+    let connector = room.part(&actual.connector);
+    let mut tasks = Vec::new();
+    for (id, task) in &actual.tasks {
+        if room.parts == 0 {
+            break;
         }
-    };
-    let connector = part(&actual.connector);
-    let tasks = actual.tasks.iter().map(|(id, task)| ShownTask { id: *id, part: part(task) }).collect();
-    let shown = Shown { name, connector, tasks, type_: actual.type_.as_deref() };
+        tasks.push(ShownTask { id: *id, part: room.part(task) });
+    }
+    let type_ = actual.type_.as_deref().map(word);
+    let shown = Shown { name, connector, tasks, type_ };
     match serde_json::to_value(shown) {
         Ok(Value::Object(fields)) => Some(fields.into_iter().collect::<BTreeMap<_, _>>()),
         _ => None,

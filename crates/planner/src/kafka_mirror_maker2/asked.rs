@@ -8,7 +8,7 @@ use api::conditions::reasons;
 
 use super::connectors::MirrorWanted;
 use crate::findings::Findings;
-use crate::kafka_connector::asked::{self, Asked, OffsetMaps, annotation};
+use crate::kafka_connector::asked::{self, Annotation, Asked, OffsetMaps, annotation};
 
 /// What the annotations ask for, by the name of the connector. What cannot be understood is a warning.
 pub fn of(
@@ -36,6 +36,8 @@ pub fn of(
                         alter: found.connector.alter_offsets.as_ref(),
                         section: &found.section,
                     };
+                    let offsets =
+                        Annotation { of: Some((MIRRORMAKER_CONNECTOR, named.value.clone())), ..offsets };
                     let asked = asked::offsets(&maps, offsets, findings);
                     all.entry(found.wanted.name.clone()).or_default().extend(asked);
                 }

@@ -20,13 +20,6 @@ use crate::rack::Rack;
 use crate::text;
 use crate::workers::{Client, Workers};
 
-/// Mirrors records.
-pub const SOURCE: &str = "MirrorSourceConnector";
-/// Mirrors offsets of groups.
-pub const CHECKPOINT: &str = "MirrorCheckpointConnector";
-/// Writes heartbeats.
-pub const HEARTBEAT: &str = "MirrorHeartbeatConnector";
-
 /// Options of connectors that fields say.
 const OWN_OPTIONS: [&str; 4] = [wanted::NAME, wanted::CLASS, wanted::TASKS_MAX, wanted::VERSION];
 /// Prefixes of the options that say which clusters are mirrored.
@@ -80,24 +73,11 @@ pub fn of<'a>(
     if mirror.heartbeat_connector.is_some() {
         findings.warn(
             reasons::DEPRECATED_FIELDS,
-            format!("{}.heartbeatConnector: there is none in v1, and a resource that is rewritten for it loses the heartbeats", pair.section),
+            "spec.mirrors[].heartbeatConnector: there is none in v1, and a resource that is rewritten for it loses the heartbeats",
         );
-    }
-    let all = [
-        ("sourceConnector", SOURCE, &mirror.source_connector),
-        ("checkpointConnector", CHECKPOINT, &mirror.checkpoint_connector),
-        ("heartbeatConnector", HEARTBEAT, &mirror.heartbeat_connector),
-    ];
-    if all.iter().all(|(_, _, connector)| connector.is_none()) {
-        let message = format!(
-            "{}: has neither sourceConnector nor checkpointConnector: nothing is mirrored",
-            pair.section
-        );
-        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
     }
     let mut wanted = Vec::new();
-    for (field, class, connector) in all {
-        let Some(connector) = connector else { continue };
+    for (field, class, connector) in pair.connectors() {
         let section = format!("{}.{field}", pair.section);
         let name = names::connector(source.alias, target.alias, class);
         wanted.extend(one(section, (&name, class), connector, &own, around, findings));
@@ -166,7 +146,7 @@ fn own_options(
             own.insert(format!("{prefix}{name}"), value);
         }
     }
-    for (option, field, pattern) in patterns(pair.section.as_str(), pair.mirror, findings) {
+    for (option, field, pattern) in patterns(pair.mirror, findings) {
         if let Some(pattern) = pattern {
             text::plain(pattern, &format!("{}.{field}", pair.section), "a list of patterns", findings);
             own.insert(option.to_owned(), pattern.to_owned());
@@ -184,13 +164,12 @@ fn own_options(
 
 /// Options, fields and values of the patterns of a mirror.
 fn patterns<'a>(
-    section: &str,
     mirror: &'a Mirror,
     findings: &mut Findings,
 ) -> [(&'static str, &'static str, Option<&'a str>); 4] {
     let mut renamed = |new: &'a Option<String>, old: &'a Option<String>, field: &str, former: &str| {
         if old.is_some() {
-            let message = format!("{section}.{former}: write {field} instead");
+            let message = format!("spec.mirrors[].{former}: write {field} instead");
             findings.warn(reasons::DEPRECATED_FIELDS, message);
         }
         new.as_deref().or(old.as_deref())

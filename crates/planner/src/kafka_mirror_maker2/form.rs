@@ -5,16 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::KafkaMirrorMaker2;
 use api::common::client_auth::{ClientAuthentication, ClientTls};
 use api::conditions::reasons;
-use api::kafka_mirror_maker2::{Mirror, MirrorMaker2Source, MirrorMaker2Target};
+use api::kafka_mirror_maker2::{Mirror, MirrorConnector, MirrorMaker2Source, MirrorMaker2Target};
+use api::names::mirror_maker2 as names;
 use api::schema::FreeMap;
+use serde::Serialize;
 
 use crate::clients::Access;
 use crate::findings::Findings;
+use crate::words;
+
+/// Mirrors records.
+pub const SOURCE: &str = "MirrorSourceConnector";
+/// Mirrors offsets of groups.
+pub const CHECKPOINT: &str = "MirrorCheckpointConnector";
+/// Writes heartbeats.
+pub const HEARTBEAT: &str = "MirrorHeartbeatConnector";
 
 /// Characters that an alias may have beside letters and digits.
 const IN_ALIAS: [char; 3] = ['.', '_', '-'];
 /// The longest alias.
 const LONGEST_ALIAS: usize = 100;
+/// No key of a Secret begins like this, and certificates of a source are under a key that begins with its alias.
+const NO_BEGINNING: &str = "..";
+/// Mirrors of one resource. Each repeats what is said of the target, for each of its connectors.
+const MOST_MIRRORS: usize = 500;
+/// Aliases that a message names.
+const SHOWN: usize = 5;
 
 /// What a resource says.
 #[derive(Debug, Clone)]
@@ -28,7 +44,7 @@ pub struct Form<'a> {
 }
 
 /// A cluster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Side<'a> {
     /// Path of its section.
     pub section: String,
@@ -57,6 +73,11 @@ impl Side<'_> {
     /// How clients reach the cluster.
     pub fn access(&self, findings: &mut Findings) -> Access {
         Access::read(&self.section, self.bootstrap_servers, self.tls, self.authentication, findings)
+    }
+
+    /// Its addresses, as they are written.
+    pub(super) fn bootstrap_servers(&self) -> &str {
+        self.bootstrap_servers
     }
 
     /// Its addresses in an order of their own.
@@ -117,19 +138,64 @@ pub fn read<'a>(resource: &'a KafkaMirrorMaker2, findings: &mut Findings) -> Opt
         }
     };
     check_alias(&target, findings);
-    let mut mirrors = Vec::new();
-    for (index, mirror) in spec.mirrors.iter().flatten().enumerate() {
+    let listed = spec.mirrors.as_deref().unwrap_or_default();
+    let mut mirrors: Vec<Pair<'_>> = Vec::new();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, mirror) in listed.iter().enumerate().take(MOST_MIRRORS) {
         let section = format!("spec.mirrors[{index}]");
         let Some(source) = source_of(&section, mirror, &clusters, findings) else { continue };
         check_alias(&source, findings);
         check_target(&section, mirror, &target, findings);
+        check_circle(&source, &target, findings);
+        if let Some(first) = known.get(source.alias) {
+            findings.problem(format!("{}.alias", source.section), twice(source.alias, *first));
+            // What several mirrors refer to is read once.
+            if mirror.source.is_none() {
+                continue;
+            }
+        }
+        known.insert(source.alias, index);
         mirrors.push(Pair { section, source, mirror });
     }
-    if spec.mirrors.iter().flatten().next().is_none() {
+    if listed.is_empty() {
         findings.problem("spec.mirrors", "is empty: say what is mirrored, and from which cluster");
     }
-    check_pairs(&target, &mirrors, findings);
+    if listed.len() > MOST_MIRRORS {
+        findings.problem(
+            "spec.mirrors",
+            format!(
+                "{} items are more than {MOST_MIRRORS}: make another KafkaMirrorMaker2 for the others",
+                listed.len()
+            ),
+        );
+    }
     Some(Form { target, group: spec.target.as_ref(), mirrors })
+}
+
+impl<'a> Pair<'a> {
+    /// The connectors that it asks for: the field of each, and its class.
+    pub fn connectors(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, &'a MirrorConnector)> + use<'a> {
+        let mirror = self.mirror;
+        let all = [
+            ("sourceConnector", SOURCE, &mirror.source_connector),
+            ("checkpointConnector", CHECKPOINT, &mirror.checkpoint_connector),
+            ("heartbeatConnector", HEARTBEAT, &mirror.heartbeat_connector),
+        ];
+        all.into_iter().filter_map(|(field, class, connector)| Some((field, class, connector.as_ref()?)))
+    }
+}
+
+/// The names of the connectors that a resource asks for, as far as it is understood.
+pub fn connector_names(resource: &KafkaMirrorMaker2) -> BTreeSet<String> {
+    let Some(form) = read(resource, &mut Findings::default()) else { return BTreeSet::new() };
+    let mut all = BTreeSet::new();
+    for pair in &form.mirrors {
+        let name = |class| names::connector(pair.source.alias, form.target.alias, class);
+        all.extend(pair.connectors().map(|(_, class, _)| name(class)));
+    }
+    all
 }
 
 /// The clusters of an older resource, by alias.
@@ -141,7 +207,10 @@ fn clusters<'a>(resource: &'a KafkaMirrorMaker2, findings: &mut Findings) -> BTr
         if all.insert(cluster.alias.as_str(), of_cluster(section, cluster)).is_some() {
             findings.problem(
                 field,
-                format!("{:?} is used twice: give each cluster an alias of its own", cluster.alias),
+                format!(
+                    "{} is used twice: give each cluster an alias of its own",
+                    words::quoted(&cluster.alias)
+                ),
             );
         }
     }
@@ -156,10 +225,11 @@ fn of_alias<'a>(
 ) -> Option<Side<'a>> {
     let found = clusters.get(alias).cloned();
     if found.is_none() {
-        let known: Vec<&str> = clusters.keys().copied().collect();
+        let known = words::first(clusters.keys().map(|known| words::quoted(known)), SHOWN, ", ");
+        let instead = if known.is_empty() { String::new() } else { format!(", or write one of {known}") };
         findings.problem(
             field,
-            format!("no cluster has the alias {alias:?}: add it to spec.clusters, or write one of {known:?}"),
+            format!("no cluster has the alias {}: add it to spec.clusters{instead}", words::quoted(alias)),
         );
     }
     found
@@ -184,11 +254,14 @@ fn source_of<'a>(
 fn check_alias(side: &Side<'_>, findings: &mut Findings) {
     let alias = side.alias;
     let is_good = |one: char| one.is_ascii_alphanumeric() || IN_ALIAS.contains(&one);
-    if alias.is_empty() || alias.len() > LONGEST_ALIAS || !alias.chars().all(is_good) {
+    let is_long = alias.is_empty() || alias.len() > LONGEST_ALIAS;
+    if is_long || alias.starts_with(NO_BEGINNING) || !alias.chars().all(is_good) {
         findings.problem(
             format!("{}.alias", side.section),
             format!(
-                "{alias:?} is no alias: write up to {LONGEST_ALIAS} letters, digits, \".\", \"_\" and \"-\""
+                "{} is no alias: write up to {LONGEST_ALIAS} letters, digits, \".\", \"_\" and \"-\", and no {NO_BEGINNING:?} at the \
+                 beginning",
+                words::quoted(alias)
             ),
         );
     }
@@ -200,37 +273,37 @@ fn check_target(section: &str, mirror: &Mirror, target: &Side<'_>, findings: &mu
     findings.problem(
         format!("{section}.targetCluster"),
         format!(
-            "{named:?} is not {:?}, the cluster that the workers of this resource mirror to: make a KafkaMirrorMaker2 of its own for \
-             each target",
-            target.alias
+            "{} is not {}, the cluster that the workers of this resource mirror to: make a KafkaMirrorMaker2 of its own for each \
+             target",
+            words::quoted(named),
+            words::quoted(target.alias)
         ),
     );
 }
 
-/// Mirrors that lead back to where they come from, or that have the same connectors.
-fn check_pairs(target: &Side<'_>, mirrors: &[Pair<'_>], findings: &mut Findings) {
-    let mut known = BTreeMap::new();
-    for pair in mirrors {
-        let (section, alias) = (&pair.source.section, pair.source.alias);
-        if alias == target.alias {
-            findings.problem(
-                format!("{section}.alias"),
-                format!("{alias:?} is the target, too: a cluster cannot be mirrored into itself"),
-            );
-        } else if !pair.source.addresses().is_disjoint(&target.addresses()) {
-            findings.problem(
-                format!("{section}.bootstrapServers"),
-                "has an address of the target: a cluster cannot be mirrored into itself, each record would come back without end",
-            );
-        }
-        if let Some(other) = known.insert(alias, &pair.section) {
-            findings.problem(
-                format!("{section}.alias"),
-                format!(
-                    "{alias:?} is the source of {other}, too: a source has one mirror; list all its topics in one topicsPattern, \
-                     separated by commas"
-                ),
-            );
-        }
+/// A mirror that leads back to where it comes from.
+fn check_circle(source: &Side<'_>, target: &Side<'_>, findings: &mut Findings) {
+    let section = &source.section;
+    if source.alias == target.alias {
+        findings.problem(
+            format!("{section}.alias"),
+            format!(
+                "{} is the target, too: a cluster cannot be mirrored into itself",
+                words::quoted(source.alias)
+            ),
+        );
+    } else if !source.addresses().is_disjoint(&target.addresses()) {
+        findings.problem(
+            format!("{section}.bootstrapServers"),
+            "has an address of the target: a cluster cannot be mirrored into itself, each record would come back without end",
+        );
     }
+}
+
+/// What is said of a second mirror of a source: its connectors have the names of those of the first one.
+fn twice(alias: &str, first: usize) -> String {
+    format!(
+        "{} is the source of spec.mirrors[{first}], too: a source has one mirror; list all its topics in one topicsPattern, separated by commas",
+        words::quoted(alias)
+    )
 }

@@ -7,9 +7,12 @@
 pub mod asked;
 pub mod connectors;
 pub mod form;
+pub mod group;
 pub mod observed;
 pub mod plan;
 pub mod references;
+pub mod removals;
+pub mod repeated;
 pub mod status;
 pub mod validate;
 pub mod view;

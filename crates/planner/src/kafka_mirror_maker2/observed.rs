@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::KafkaMirrorMaker2;
-use api::common::connector::ConnectorPlugin;
 use jiff::Timestamp;
 
+use super::removals::Removals;
 use crate::kafka_connector::actual::Actual;
 use crate::kafka_connector::asked::Annotation;
 use crate::kafka_connector::past::Past;
@@ -25,6 +25,8 @@ pub struct Live {
     pub past: BTreeMap<String, Past>,
     /// Annotations whose work is done and that are still there.
     pub answered: Vec<Annotation>,
+    /// Connectors that Connect has, or may have, and that the resource does not ask for.
+    pub removals: Removals,
 }
 
 /// What Connect says.
@@ -40,11 +42,6 @@ pub enum Connect {
     },
     /// The answer cannot be used: why.
     Unusable(String),
-    /// All that it has.
-    Here {
-        /// Its connectors, by name.
-        connectors: BTreeMap<String, Actual>,
-        /// Classes of connectors, once it was asked for them.
-        plugins: Option<Vec<ConnectorPlugin>>,
-    },
+    /// Those of its connectors that the resource asks for, by name.
+    Here(BTreeMap<String, Actual>),
 }

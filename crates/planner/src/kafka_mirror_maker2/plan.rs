@@ -1,6 +1,6 @@
 //! Puts the plan of a KafkaMirrorMaker2 together. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::asked;
 use super::connectors::MirrorWanted;
 use super::observed::{Connect, Live};
+use super::removals::Removals;
 use super::status::{self, OfConnector, Shown};
 use super::validate::{self, Asked};
 use crate::completion::Planned;
@@ -22,12 +23,13 @@ use crate::kafka_connector::asked::{Annotation, Asked as AskedOnce};
 use crate::kafka_connector::observed::later;
 use crate::kafka_connector::past::Past;
 use crate::kafka_connector::transition::{self, Doing, Situation};
-use crate::kafka_connector::undeclared::undeclared;
 use crate::plan::{self, Occasion, PlannedEvent};
 use crate::status::refused;
 use crate::workers::need::Need;
+use crate::workers::observed::{Observed, Plugins};
 use crate::workers::plan as workers;
 use crate::workers::roll::WorkerRestart;
+use crate::workers::sharing;
 
 /// When a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -152,7 +154,15 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     if !needs.is_empty() {
         return Common::asking(needs).into();
     }
+    let is_here = matches!(live.connect, Connect::Here(_)) && waiting_for.is_empty();
+    if is_here && observed.plugins == Plugins::Unasked {
+        let need = Need::Plugins(observed.fingerprint_of_pods());
+        if observed.silence(&need).is_none() {
+            return Common::asking(vec![need]).into();
+        }
+    }
     findings.warnings.extend(warnings);
+    findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
     let mut plan = Plan::from(Common { apply, delete, waiting_for, ..Common::default() });
     if let Some(restart) = restart {
         plan.call(Call::Restart(restart));
@@ -160,21 +170,25 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     let asked = asked::of(resource, &connectors, &mut findings);
     // Where an object of the workers belongs to others, their address may be somebody else's.
     let of_connectors = match &live.connect {
-        Connect::Here { connectors: there, .. } if look_again.is_none() && workers.replicas > 0 => {
+        Connect::Here(there) if look_again.is_none() && workers.replicas > 0 => {
             let mut round = Round { live, now, plan: &mut plan, shown: BTreeMap::new() };
             for wanted in &connectors {
                 let asked = asked.get(&wanted.wanted.name).map(Vec::as_slice).unwrap_or_default();
                 round.one(wanted, there, asked, &mut findings.warnings);
             }
             let shown = round.shown;
-            let declared: BTreeSet<String> = shown.keys().cloned().collect();
-            let gone = undeclared(there.keys().map(String::as_str), &declared);
-            for name in gone {
-                plan.call(Call::Remove { name });
+            // What another resource asks for may be among them.
+            if !shares_connectors(observed) {
+                remove(&live.removals, now, &mut plan);
             }
             Some(shown)
         }
-        _ => None,
+        _ => {
+            if workers.replicas == 0 {
+                say_waiting(&asked, &mut findings);
+            }
+            None
+        }
     };
     findings.settle(true);
     let shown = Shown {
@@ -183,7 +197,9 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         waiting_for: &plan.waiting_for,
         stuck,
         connect: &live.connect,
+        plugins: &observed.plugins,
         connectors: of_connectors.as_ref(),
+        not_removed: live.removals.failed(),
     };
     plan.status = Some(status::of(resource, &shown, now));
     if !plan.waiting_for.is_empty() {
@@ -196,6 +212,32 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         plan.look_again_after(ROUND);
     }
     plan
+}
+
+/// Says of what was asked for that nobody can do it.
+fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings) {
+    for asked in asked.values().flatten() {
+        let message = format!(
+            "metadata.annotations.{}: waits until there are workers: spec.replicas is 0",
+            asked.annotation.key
+        );
+        findings.warn(reasons::CREATING, message);
+    }
+}
+
+/// Whether the workers see the connectors of another resource.
+fn shares_connectors(observed: &Observed) -> bool {
+    observed.sharing.iter().any(|sharing| sharing.field.shares_connectors())
+}
+
+/// Removes what the resource does not ask for.
+fn remove(removals: &Removals, now: Timestamp, plan: &mut Plan) {
+    for name in removals.due(now) {
+        plan.call(Call::Remove { name: name.clone() });
+    }
+    if let Some(at) = removals.next_try() {
+        plan.look_again_after(Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    }
 }
 
 /// The look at all connectors.

@@ -8,12 +8,14 @@ use api::{KafkaMirrorMaker2, KafkaMirrorMaker2Status, labels, names, ports};
 use jiff::Timestamp;
 
 use super::observed::Connect;
+use super::removals::FailedRemoval;
 use crate::findings::Warning;
 use crate::kafka_connector::observed::AWAY;
-use crate::kafka_connector::status::{PATIENCE, connector_status};
+use crate::kafka_connector::status::{PATIENCE, Room, connector_status};
 use crate::kafka_connector::transition::Standing;
 use crate::status::{shortened, warning, was_ready};
 use crate::workers::Workers;
+use crate::workers::observed::Plugins;
 
 /// How a connector is, for the status.
 #[derive(Debug, Clone)]
@@ -33,8 +35,11 @@ pub(super) struct Shown<'a> {
     /// Whether that has lasted for so long that it counts as a failure.
     pub stuck: bool,
     pub connect: &'a Connect,
+    pub plugins: &'a Plugins,
     /// The connectors that are wanted; `None`: nothing is known of them now.
     pub connectors: Option<&'a BTreeMap<String, OfConnector>>,
+    /// Connectors that could not be removed, by name.
+    pub not_removed: &'a BTreeMap<String, FailedRemoval>,
 }
 
 /// How far the resource is.
@@ -83,12 +88,15 @@ pub(super) fn of(resource: &KafkaMirrorMaker2, shown: &Shown<'_>, now: Timestamp
         (status.connectors, status.auto_restart_statuses, status.connector_plugins) =
             (old.connectors, old.auto_restart_statuses, old.connector_plugins);
     }
-    if let (Connect::Here { connectors, plugins }, Some(wanted)) = (shown.connect, shown.connectors) {
-        let found = wanted.keys().filter_map(|name| connector_status(name, connectors.get(name)?));
+    if let (Connect::Here(connectors), Some(wanted)) = (shown.connect, shown.connectors) {
+        let mut room = Room::default();
+        let found = wanted.keys().filter_map(|name| connector_status(name, connectors.get(name)?, &mut room));
         status.connectors = Some(found.collect());
         let restarts: Vec<_> = wanted.values().filter_map(|one| one.restarts.clone()).collect();
         status.auto_restart_statuses = Some(restarts).filter(|all| !all.is_empty());
-        status.connector_plugins = plugins.clone().or(status.connector_plugins);
+        if let Plugins::Known(plugins) = shown.plugins {
+            status.connector_plugins = Some(plugins.clone());
+        }
     }
     status
 }
@@ -121,6 +129,13 @@ fn verdict(shown: &Shown<'_>, now: Timestamp) -> Verdict {
                 wrong.push(format!("connector {name}: {message}"));
             }
         }
+    }
+    for (name, failed) in shown.not_removed {
+        late |= now.duration_since(failed.since) >= PATIENCE;
+        waits.push(format!(
+            "connector {name} is to be removed, and runs on until that is done: {}",
+            failed.message
+        ));
     }
     match first {
         Some(reason) => Verdict::Wrong { reason: reason.to_owned(), message: shortened(&wrong) },

@@ -12,21 +12,21 @@ use objects::Owner;
 use super::asked;
 use super::connectors::{self, End, MirrorWanted, Surroundings};
 use super::form::{self, Form};
+use super::group;
 use crate::clients::files::ClientFiles;
 use crate::findings::Findings;
-use crate::fingerprint;
 use crate::referred::Referred;
 use crate::settings::PlanSettings;
 use crate::workers::properties::Group;
 use crate::workers::read::{self, Fields, Wishes};
 use crate::workers::{Client, WorkerNames, Workers, options};
+use crate::{fingerprint, words};
 
 /// The name of the cluster that is mirrored to, in names of files and volumes.
 const TARGET: &str = "target";
 
-/// Options that are those of the workers, and none of a client: a prefix means all of that name.
-const OF_WORKERS: [&str; 4] =
-    ["group.id", "config.storage.topic", "status.storage.topic", "offset.storage.topic"];
+/// Mirrors that a message names.
+const NAMED_MIRRORS: usize = 5;
 
 /// What a resource asks for.
 pub(super) struct Asked<'a> {
@@ -58,7 +58,7 @@ pub(super) fn read<'a>(
     let form = form::read(resource, findings)?;
     let section = format!("{}.config", form.target.section);
     let mut target_options = options::read(form.target.config, &section, findings);
-    let group = group(&form, &mut target_options, findings);
+    let group = group::of(&form, &mut target_options, findings);
     let target = Client { access: form.target.access(findings), files: target_files() };
     let mut clients = vec![target];
     let mut source_options = Vec::new();
@@ -69,6 +69,7 @@ pub(super) fn read<'a>(
         source_options.push(options_of_source(pair.source.config, &section, findings));
     }
     let workers = workers(resource, &clients, group, target_options.clone(), (settings, referred), findings)?;
+    say_idle(&form, findings);
     let around = Surroundings::from(&workers);
     let target = End { alias: form.target.alias, client: clients.first()?, options: target_options };
     let mut connectors = Vec::new();
@@ -77,6 +78,23 @@ pub(super) fn read<'a>(
         connectors.extend(connectors::of(pair, &source, &target, around, findings));
     }
     Some(Asked { workers, connectors })
+}
+
+/// Names mirrors that mirror nothing.
+fn say_idle(form: &Form<'_>, findings: &mut Findings) {
+    let idle: Vec<&str> = form
+        .mirrors
+        .iter()
+        .filter(|pair| pair.connectors().next().is_none())
+        .map(|pair| pair.section.as_str())
+        .collect();
+    if !idle.is_empty() {
+        let message = format!(
+            "{}: has neither sourceConnector nor checkpointConnector: nothing is mirrored",
+            words::first(idle, NAMED_MIRRORS, ", ")
+        );
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
+    }
 }
 
 fn workers(
@@ -138,7 +156,7 @@ fn options_of_source(
     findings: &mut Findings,
 ) -> BTreeMap<String, String> {
     let mut options = options::read(raw, section, findings);
-    for name in OF_WORKERS {
+    for name in group::OF_WORKERS {
         if options.remove(name).is_some() {
             findings.problem(
                 format!("{section}.{name}"),
@@ -147,47 +165,6 @@ fn options_of_source(
         }
     }
     options
-}
-
-/// The group of the workers and its topics. Older resources have them among the options, and may leave them out.
-fn group(form: &Form<'_>, options: &mut BTreeMap<String, String>, findings: &mut Findings) -> Group {
-    let section = &form.target.section;
-    let target = form.group;
-    let mut read = |own: Option<&String>, field: &str, option: &str, default: &str| {
-        let other = options.remove(option);
-        match (own, other) {
-            (Some(own), None) => own.clone(),
-            (Some(own), Some(other)) => {
-                if *own != other {
-                    let message = format!("is another value than {section}.{field}: remove it");
-                    findings.problem(format!("{section}.config.{option}"), message);
-                }
-                own.clone()
-            }
-            (None, other) => other.unwrap_or_else(|| default.to_owned()),
-        }
-    };
-    Group {
-        id: read(target.map(|target| &target.group_id), "groupId", OF_WORKERS[0], "mirrormaker2-cluster"),
-        config_topic: read(
-            target.map(|target| &target.config_storage_topic),
-            "configStorageTopic",
-            OF_WORKERS[1],
-            "mirrormaker2-cluster-configs",
-        ),
-        status_topic: read(
-            target.map(|target| &target.status_storage_topic),
-            "statusStorageTopic",
-            OF_WORKERS[2],
-            "mirrormaker2-cluster-status",
-        ),
-        offset_topic: read(
-            target.map(|target| &target.offset_storage_topic),
-            "offsetStorageTopic",
-            OF_WORKERS[3],
-            "mirrormaker2-cluster-offsets",
-        ),
-    }
 }
 
 /// Says which fields are unknown, or not carried out.

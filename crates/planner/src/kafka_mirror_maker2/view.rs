@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::KafkaMirrorMaker2;
 use jiff::Timestamp;
 
+use super::form;
 use super::observed::{Connect, Live};
 use super::plan::{self, Plan};
 use crate::view::{self, LookedAfter};
@@ -23,12 +24,13 @@ impl LookedAfter for Live {
     }
 
     fn prepare(&mut self, now: Timestamp) {
-        let Connect::Here { connectors, .. } = &self.connect else { return };
-        for (name, past) in &mut self.past {
-            past.see(connectors.get(name).map(|actual| &actual.connector.state), now);
-        }
-        for (name, actual) in connectors {
-            self.past.entry(name.clone()).or_default().see(Some(&actual.connector.state), now);
+        let Connect::Here(connectors) = &self.connect else { return };
+        // What is remembered is of connectors that the resource asks for: others may be as many as Connect likes.
+        let wanted = form::connector_names(&self.resource);
+        self.past.retain(|name, _| wanted.contains(name));
+        for name in wanted {
+            let state = connectors.get(&name).map(|actual| &actual.connector.state);
+            self.past.entry(name).or_default().see(state, now);
         }
         // Restarts are remembered until the status shows them: later it says of them what is known.
         let told = self.resource.status.as_ref().and_then(|status| status.auto_restart_statuses.as_deref());

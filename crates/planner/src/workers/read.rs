@@ -171,9 +171,9 @@ struct Known {
 }
 
 fn known_of(clients: &[Client], referred: Referred<'_>, findings: &mut Findings) -> Known {
+    let all = referred.credentials_of_all(clients.iter().map(|client| &client.access), findings);
     let (mut trusted, mut hashes) = (BTreeMap::new(), Vec::new());
-    for client in clients {
-        let credentials = referred.credentials(&client.access, findings);
+    for (client, credentials) in clients.iter().zip(all) {
         if let Some(pem) = credentials.trusted {
             trusted.insert(client.files.trusted_key.clone(), pem);
         }

@@ -10,8 +10,10 @@ use planner::completion::{Observation as _, complete};
 use planner::kafka_connector::actual::{Actual, Part, State};
 use planner::kafka_connector::call::Call as ConnectorCall;
 use planner::kafka_connector::past::Past;
+use planner::kafka_mirror_maker2::form;
 use planner::kafka_mirror_maker2::observed::{Connect, Live};
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
+use planner::kafka_mirror_maker2::removals::Removals;
 use planner::kafka_mirror_maker2::view::View;
 use planner::silence::{Silence, SilenceKind};
 use planner::workers::need::{Answer, Need};
@@ -27,6 +29,7 @@ pub(crate) struct Mirror {
     pub observed: Observed,
     pub connect: Connect,
     pub past: BTreeMap<String, Past>,
+    pub removals: Removals,
     pub now: Timestamp,
 }
 
@@ -45,7 +48,14 @@ impl Mirror {
         let own = secret("mm", &[("password", "hunter2"), ("user.crt", &certificate), ("user.key", &key)]);
         observed.referred_secrets.insert("mm".to_owned(), own);
         let now = "2026-06-01T00:00:00Z".parse().unwrap();
-        Self { resource, observed, connect: Connect::Unasked, past: BTreeMap::new(), now }
+        Self {
+            resource,
+            observed,
+            connect: Connect::Unasked,
+            past: BTreeMap::new(),
+            removals: Removals::default(),
+            now,
+        }
     }
 
     pub(crate) fn resource(&self) -> KafkaMirrorMaker2 {
@@ -54,12 +64,21 @@ impl Mirror {
 
     /// The complete plan.
     pub(crate) fn plan(&self) -> Plan {
+        let resource = self.resource();
+        let wanted = form::connector_names(&resource);
+        let (mut connect, mut removals) = (self.connect.clone(), self.removals.clone());
+        if let Connect::Here(connectors) = &mut connect {
+            let others = connectors.keys().filter(|name| !wanted.contains(*name)).cloned();
+            removals.add(others.collect::<Vec<_>>());
+            connectors.retain(|name, _| wanted.contains(name));
+        }
         let live = Live {
-            resource: Arc::new(self.resource()),
+            resource: Arc::new(resource),
             observed: self.observed.clone(),
-            connect: self.connect.clone(),
+            connect,
             past: self.past.clone(),
             answered: Vec::new(),
+            removals,
         };
         let answer = |need: &Need| match need {
             Need::Material(request) => {
@@ -85,7 +104,10 @@ impl Mirror {
         for call in &plan.calls {
             match call {
                 Call::Restart(restart) => drop(self.observed.pods.remove(&restart.pod)),
-                Call::Remove { name } => drop(self.connectors().remove(name)),
+                Call::Remove { name } => {
+                    self.connectors().remove(name);
+                    self.removals.note_gone(name);
+                }
                 Call::Connector { name, doing, .. } => {
                     let now = self.now;
                     self.past.entry(name.clone()).or_default().note_made(&doing.call, now);
@@ -103,11 +125,11 @@ impl Mirror {
 
     /// The connectors that there are.
     pub(crate) fn connectors(&mut self) -> &mut BTreeMap<String, Actual> {
-        if !matches!(self.connect, Connect::Here { .. }) {
-            self.connect = Connect::Here { connectors: BTreeMap::new(), plugins: None };
+        if !matches!(self.connect, Connect::Here(_)) {
+            self.connect = Connect::Here(BTreeMap::new());
         }
         match &mut self.connect {
-            Connect::Here { connectors, .. } => connectors,
+            Connect::Here(connectors) => connectors,
             _ => unreachable!("it was just put there"),
         }
     }

@@ -364,7 +364,7 @@ fn annotations_are_answered_once_and_their_failure_is_a_warning() {
     let plan = world.pass();
     let restart = Call::Restart { include_tasks: true, only_failed: false, automatic: false };
     assert_eq!(plan.calls[0].call, restart);
-    let annotation = Annotation { key: "strimzi.io/restart", value: "includeTasks".to_owned() };
+    let annotation = Annotation { key: "strimzi.io/restart", value: "includeTasks".to_owned(), of: None };
     assert_eq!(plan.calls[0].answers.as_ref(), Some(&annotation));
     world.observed.past.note_made(&restart, world.now);
     world.observed.answered.push(annotation.clone());

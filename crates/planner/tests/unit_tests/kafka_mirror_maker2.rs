@@ -1,11 +1,15 @@
 //! KafkaMirrorMaker2: its connectors and their options, both versions of the resource, what is refused, and what annotations do.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use planner::kafka_connector::actual::State;
 use planner::kafka_connector::call::Call as ConnectorCall;
+use planner::kafka_connector::past::FailureKind;
+use planner::kafka_mirror_maker2::group;
 use planner::kafka_mirror_maker2::observed::Connect;
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
+use planner::workers::sharing::{Field, Sharing};
 use serde_json::{Value, json};
 
 use crate::common::connect::{certificate, secret};
@@ -176,7 +180,7 @@ fn an_older_resource_means_the_same_as_one_of_this_version() {
     assert_eq!(new.made(), old.made());
     assert_eq!(properties(&new.plan()).to_text(), properties(&old.plan()).to_text());
     let warnings = old.warnings();
-    for word in ["spec.clusters", "topicsBlacklistPattern", "checkpointConnector.pause"] {
+    for word in ["spec.clusters", "spec.mirrors[].topicsBlacklistPattern", "checkpointConnector.pause"] {
         assert!(warnings.contains(word), "{word}: {warnings}");
     }
     assert!(new.warnings().is_empty(), "{}", new.warnings());
@@ -265,6 +269,64 @@ fn connectors_that_the_resource_does_not_ask_for_go_and_states_are_led() {
     mirror.settle();
     let status = mirror.plan().common.status.unwrap();
     assert_eq!((mirror.verdict().0.as_str(), &status.url, &status.connectors), ("Ready", &None, &None));
+    mirror.annotate("strimzi.io/restart-connector", SOURCE);
+    let words = "strimzi.io/restart-connector: waits until there are workers";
+    assert!(mirror.warnings().contains(words), "{}", mirror.warnings());
+}
+
+#[test]
+fn a_connector_that_cannot_be_removed_is_told_of_and_tried_again_after_a_while() {
+    let mut mirror = mirror();
+    mirror.settle();
+    mirror.resource["metadata"]["generation"] = json!(7);
+    mirror.removals.add(["old->dst.MirrorSourceConnector".to_owned()]);
+    let removal = Call::Remove { name: "old->dst.MirrorSourceConnector".to_owned() };
+    assert_eq!(mirror.plan().calls, std::slice::from_ref(&removal), "also one that Connect does not list");
+    let (kind, now) = (FailureKind::Failed, mirror.now);
+    mirror.removals.note_failed("old->dst.MirrorSourceConnector", kind, "timed out".to_owned(), now);
+    let plan = mirror.plan();
+    assert!(plan.calls.is_empty(), "not at once: {:?}", plan.calls);
+    assert!(plan.look_again.unwrap() <= Duration::from_secs(5));
+    let status = plan.common.status.unwrap();
+    assert_ne!(status.observed_generation, mirror.resource().metadata.generation, "it is not done");
+    mirror.now = "2026-06-01T00:10:00Z".parse().unwrap();
+    assert_eq!(mirror.plan().calls, [removal]);
+    let (type_, message) = mirror.verdict();
+    let words = "connector old->dst.MirrorSourceConnector is to be removed, and runs on until that is done: timed out";
+    assert!(type_ == "NotReady" && message.contains(words), "{message}");
+}
+
+#[test]
+fn nobody_removes_connectors_while_another_resource_may_have_asked_for_them() {
+    let mut mirror = mirror();
+    mirror.settle();
+    mirror.removals.add(["a->b.MirrorSourceConnector".to_owned()]);
+    let sharing = |field| Sharing {
+        kind: "KafkaMirrorMaker2",
+        namespace: "x".to_owned(),
+        name: "other".to_owned(),
+        field,
+    };
+    mirror.observed.sharing = vec![sharing(Field::ConfigTopic)];
+    assert!(mirror.plan().calls.is_empty());
+    let warnings = mirror.warnings();
+    assert!(warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 other"), "{warnings}");
+    mirror.observed.sharing = vec![sharing(Field::OffsetTopic)];
+    assert_eq!(mirror.plan().calls.len(), 1, "with other options and states there are no common connectors");
+
+    // Two older resources without a group of their own have the same one, in the same Kafka.
+    let mut one = mirror.clone();
+    one.resource["spec"]["target"] = json!(null);
+    one.resource["spec"]["connectCluster"] = json!("dst");
+    one.resource["spec"]["clusters"] =
+        json!([{"alias": "dst", "bootstrapServers": "dst.case-connect-mm2-bridge:9092"}]);
+    let mut other = one.clone();
+    other.resource["metadata"]["namespace"] = json!("elsewhere");
+    let keys = |mirror: &Mirror| group::keys(&mirror.resource());
+    assert_eq!(keys(&one).intersection(&keys(&other)).count(), 4);
+    other.resource["spec"]["clusters"][0]["config"] = json!({"group.id": "x".repeat(1000)});
+    assert_eq!(keys(&one).intersection(&keys(&other)).count(), 3);
+    assert_eq!(keys(&other).len(), 3, "what is no name is no key");
 }
 
 #[test]

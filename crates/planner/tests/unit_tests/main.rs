@@ -43,6 +43,7 @@ mod listener_types;
 mod logging;
 mod lost_memory;
 mod made_size;
+mod mirror_bounds;
 mod names;
 mod network_policy;
 mod new_claims;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use operator_runtime::queue::{Backoff, Queue};
 use operator_runtime::watch::ObjectRef;
+use planner::workers::need::{Answer, Need, Silence, SilenceKind};
 use planner::workers::observed::Plugins;
 
-use crate::kafka_connector::apis::Apis;
+use super::apis::Apis;
 use crate::lock::lock;
 
 /// First and longest pause before workers are asked again that did not answer.
@@ -55,11 +56,31 @@ impl KnownPlugins {
         self.lock().remove(connect);
     }
 
+    /// Has the workers asked that a plan asks for, and leaves the other needs of the plan.
+    pub(crate) fn answer(
+        &self,
+        connect: &ObjectRef,
+        uid: Option<&str>,
+        needs: Vec<Need>,
+    ) -> (Vec<(Need, Answer)>, Vec<Need>) {
+        let (of_plugins, others): (Vec<_>, Vec<_>) =
+            needs.into_iter().partition(|need| matches!(need, Need::Plugins(_)));
+        let answer = |need: Need| {
+            if let Need::Plugins(pods) = &need {
+                self.ask(connect, uid, pods);
+            }
+            // The pass that their answer brings knows it.
+            let silence = Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked");
+            (need, Answer::Unknown(silence))
+        };
+        (of_plugins.into_iter().map(answer).collect(), others)
+    }
+
     /// Has the workers asked that are these pods.
-    pub(crate) fn ask(&self, connect: &ObjectRef, uid: Option<String>, pods: &str) {
-        let pods = pods.to_owned();
-        let known = Known { pods: pods.clone(), plugins: Plugins::Asked };
+    fn ask(&self, connect: &ObjectRef, uid: Option<&str>, pods: &str) {
+        let known = Known { pods: pods.to_owned(), plugins: Plugins::Asked };
         self.lock().insert(connect.clone(), known);
+        let (uid, pods) = (uid.map(ToOwned::to_owned), pods.to_owned());
         tokio::spawn(self.clone().find_out(connect.clone(), uid, pods));
     }
 
