@@ -4,7 +4,7 @@
 //! file what it read; the agent compares that with the mounted files, so that the operator hears of those alone that are in use on
 //! every connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use api::agent::container;
@@ -48,6 +48,7 @@ pub fn prepare(keystores: &[KeyStore], properties: &mut Properties, layout: &Lay
         tracing::warn!(jar = %layout.tls_jar().display(), "missing: Kafka reads certificates at its start alone");
         return None;
     }
+    let own = layout.absolute(Path::new(container::NODE_KEYSTORE)).display().to_string();
     let of_files = properties.iter().filter_map(|(name, _)| {
         let prefix = name
             .strip_suffix("ssl.keystore.location")
@@ -56,14 +57,19 @@ pub fn prepare(keystores: &[KeyStore], properties: &mut Properties, layout: &Lay
             let has = |what: &str| properties.get(&format!("{prefix}ssl.{store}.{what}"));
             has("location").is_none() || has("type") == Some("PEM")
         };
-        (is_pem("keystore") && is_pem("truststore")).then(|| format!("{prefix}ssl.engine.factory.class"))
+        (is_pem("keystore") && is_pem("truststore")).then(|| prefix.to_owned())
     });
-    let options: Vec<String> = of_files.filter(|option| properties.get(option).is_none()).collect();
-    if options.is_empty() {
+    let prefixes: BTreeSet<String> = of_files.collect();
+    if prefixes.is_empty() {
         return None;
     }
-    for option in options {
-        properties.set(option, container::TLS_CLASS);
+    for prefix in prefixes {
+        let key_store = properties.get(&format!("{prefix}ssl.keystore.location"));
+        // The subject of a node's own certificate is its principal; that of a user's certificate for a listener is nobody's.
+        if key_store.is_some_and(|store| store != own) {
+            properties.set(format!("{prefix}ssl.allow.dn.changes"), "true");
+        }
+        properties.set(format!("{prefix}ssl.engine.factory.class"), container::TLS_CLASS);
     }
     Some(Certificates {
         keystores: keystores.to_vec(),
@@ -136,4 +142,74 @@ fn authorities(folder: &Path) -> Vec<PathBuf> {
     all.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
     all.sort();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> (tempfile::TempDir, Layout) {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        for folder in ["opt/kastellan", "var/opt/kafka", "opt/kafka/trust-bundle"] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        (root, layout)
+    }
+
+    #[test]
+    fn whatever_has_its_certificates_in_pem_files_gets_the_class() {
+        let (_root, layout) = layout();
+        let own = layout.absolute(Path::new(container::NODE_KEYSTORE)).display().to_string();
+        let text = format!(
+            "listener.name.a-1.ssl.keystore.type=PEM\nlistener.name.a-1.ssl.keystore.location={own}\n\
+             listener.name.b-2.ssl.keystore.type=PEM\nlistener.name.b-2.ssl.keystore.location=/b.pem\n\
+             x.ssl.truststore.type=PEM\nx.ssl.truststore.location=/t\ny.ssl.truststore.location=/t\n"
+        );
+        let mut properties = crate::properties::parse(&text).unwrap();
+        assert!(prepare(&[], &mut properties, &layout).is_none(), "there is no jar");
+        std::fs::write(layout.tls_jar(), "").unwrap();
+        assert!(prepare(&[], &mut properties, &layout).is_some());
+        let class = |prefix: &str| properties.get(&format!("{prefix}ssl.engine.factory.class"));
+        assert_eq!(class("listener.name.a-1."), Some(container::TLS_CLASS));
+        assert_eq!(class("x."), Some(container::TLS_CLASS));
+        assert_eq!(class("y."), None, "a trust store of another type is Kafka's");
+        let may_change = |prefix: &str| properties.get(&format!("{prefix}ssl.allow.dn.changes"));
+        assert_eq!(
+            (may_change("listener.name.a-1."), may_change("listener.name.b-2.")),
+            (None, Some("true"))
+        );
+        let mut none = crate::properties::parse("listeners=PLAIN://:9092\n").unwrap();
+        assert!(prepare(&[], &mut none, &layout).is_none());
+    }
+
+    #[test]
+    fn a_file_is_in_use_when_nothing_is_left_that_has_a_former_content_of_it() {
+        let (_root, layout) = layout();
+        let (file, unused) =
+            (layout.trust_bundle().join("cluster-ca.crt"), layout.trust_bundle().join("clients-ca.crt"));
+        std::fs::write(&file, "new").unwrap();
+        std::fs::write(&unused, "other").unwrap();
+        let certificates = Certificates {
+            keystores: Vec::new(),
+            trust_bundle: layout.trust_bundle(),
+            status: layout.tls_status(),
+        };
+        assert!(certificates.in_use().error.unwrap().contains("not said yet"));
+        let said = |hash: &str, older: u64, error: &str| {
+            let pair = serde_json::json!([{"keyStore": null, "keyStoreSha256": "", "trustStore": file,
+                "trustStoreSha256": hash, "error": error, "older": older, "factories": 2}]);
+            std::fs::write(layout.tls_status(), pair.to_string()).unwrap();
+            certificates.in_use()
+        };
+        let (former, present) = (tls::hash(b"old"), tls::hash(b"new"));
+        let names = |found: &CertificatesInUse| found.files.keys().cloned().collect::<Vec<_>>();
+        let unused = unused.display().to_string();
+        assert_eq!(names(&said(&former, 0, "")), [unused.clone()]);
+        assert_eq!(names(&said(&present, 3, "")), [unused.clone()], "three connections are older");
+        let found = said(&present, 0, &"x".repeat(1000));
+        assert_eq!(names(&found), [unused, file.display().to_string()]);
+        assert_eq!(found.files[&file.display().to_string()], present);
+        assert_eq!(found.error.unwrap().len(), LONGEST_ERROR);
+    }
 }

@@ -171,7 +171,9 @@ fn another_authority_and_new_keys_take_effect_on_every_connection_without_a_rest
 
     // A key that does not belong to its certificate is not taken.
     replace(&cluster.containers[0], "opt/kafka/node-certs/p.key", &present.issue("node").0);
-    wait_for("the agent's complaint", || agents[0].output().contains("does not belong to the certificate").then_some(()));
+    wait_for("the agent's complaint", || {
+        agents[0].output().contains("does not belong to the certificate").then_some(())
+    });
 
     cluster.trust(&[&former, &present]);
     cluster.wait_for_use(&agents, trust);

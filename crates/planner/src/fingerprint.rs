@@ -14,6 +14,11 @@ pub(crate) fn long(bytes: &[u8]) -> String {
     hex(bytes, 20)
 }
 
+/// The whole SHA-256 sum.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(bytes, 32)
+}
+
 fn hex(bytes: &[u8], length: usize) -> String {
     let sum = Sha256::digest(bytes);
     let mut text = String::with_capacity(2 * length);

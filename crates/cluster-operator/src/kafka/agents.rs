@@ -1,16 +1,19 @@
-//! Asks the agents of Kafka's pods which jars they did not find, with the operator's own certificate. No policy.
+//! Asks the agents of Kafka's pods which jars they did not find and which certificates are in use, with the operator's own certificate.
+//! No policy.
 //!
-//! What an agent said of a start of its container is remembered until there is another start: it looks once.
+//! What an agent said of jars is remembered until its container starts again: it looks once. Which certificates are in use is asked anew
+//! each time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem::discriminant;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::agent::container::BROKER_STATE;
-use api::agent::{AgentReport, PlugIn};
-use futures::{StreamExt as _, stream};
+use api::agent::{AgentReport, CertificatesInUse, PlugIn};
+use futures::{Stream, StreamExt as _, stream};
 use kafka_admin::AdminError;
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
@@ -31,6 +34,8 @@ use crate::lock::lock;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The longest answer in bytes; an agent says far less.
 const LONGEST: u64 = 64 * 1024;
+/// The longest reason in characters that is passed on.
+const LONGEST_REASON: usize = 300;
 /// Agents that are asked at a time.
 const AT_ONCE: usize = 8;
 /// Status line of a good answer.
@@ -88,12 +93,16 @@ type Known = HashMap<String, (String, AgentReport)>;
 pub(super) struct Agents {
     known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
     asking: Asking<BTreeMap<String, String>, ()>,
+    in_use: Asking<BTreeMap<String, String>, InUse>,
 }
+
+/// Which certificates pods use, by their names.
+type InUse = BTreeMap<String, Option<CertificatesInUse>>;
 
 impl Agents {
     /// `queue` gets the clusters whose agents answer late.
     pub(super) fn new(queue: &Queue<ObjectRef>) -> Self {
-        Self { known: Arc::default(), asking: Asking::new(queue.clone()) }
+        Self { known: Arc::default(), asking: Asking::new(queue.clone()), in_use: Asking::new(queue.clone()) }
     }
 
     /// What the agents of these pods say, as far as they answer. `pods`: a mark of the present start of each.
@@ -140,9 +149,43 @@ impl Agents {
         }
     }
 
+    /// Which certificates these pods use, as far as their agents answer. `pods`: the UID of each.
+    pub(super) async fn certificates_in_use(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        pods: &BTreeMap<String, String>,
+        patience: &Patience,
+    ) -> Result<InUse, Silence> {
+        let speech = admin_clients::speech(observed);
+        let (of, asked, at) = (key.clone(), pods.clone(), addresses(pods, observed));
+        let question = async move {
+            let Some(speech) = speech else {
+                return Err(Silence::new(
+                    SilenceKind::Tls,
+                    "the operator has no certificate for the cluster yet",
+                ));
+            };
+            let mut answers = pin!(ask_each(&of, &speech, asked, &at));
+            let (mut found, mut failure) = (InUse::new(), None);
+            while let Some((pod, _, answer)) = answers.next().await {
+                match answer {
+                    Ok(report) => drop(found.insert(pod, report.certificates)),
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
+            match failure {
+                Some(error) if found.is_empty() => Err(Silence::from(error)),
+                _ => Ok(found),
+            }
+        };
+        self.in_use.answer(key, pods.clone(), patience, question).await
+    }
+
     /// Ends the questions to a cluster that is gone.
     pub(super) fn forget(&self, key: &ObjectRef) {
         self.asking.forget(key);
+        self.in_use.forget(key);
         lock(&self.known).remove(key);
     }
 }
@@ -155,27 +198,38 @@ async fn ask_all(
     at: &BTreeMap<String, IpAddr>,
     known: &Mutex<HashMap<ObjectRef, Known>>,
 ) -> Result<(), Error> {
-    let mut answers = stream::iter(pods)
-        .map(|(pod, start)| async move {
-            let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
-            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, at.get(&pod), speech)).await;
-            let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
-            (pod, start, answer)
-        })
-        .buffer_unordered(AT_ONCE);
+    let mut answers = pin!(ask_each(key, speech, pods, at));
     let mut failure = None;
     while let Some((pod, start, answer)) = answers.next().await {
         match answer {
             Ok(report) => {
                 // A cluster that is gone is not remembered.
                 if let Some(known) = lock(known).get_mut(key) {
-                    known.insert(pod, (start, report));
+                    // Which certificates are in use changes, and is never taken from here.
+                    known.insert(pod, (start, AgentReport { certificates: None, ..report }));
                 }
             }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// Asks all of them, a few at a time: the name of each, its mark, and its answer.
+fn ask_each<'a>(
+    key: &'a ObjectRef,
+    speech: &'a Speech,
+    pods: BTreeMap<String, String>,
+    at: &'a BTreeMap<String, IpAddr>,
+) -> impl Stream<Item = (String, String, Result<AgentReport, Error>)> + 'a {
+    stream::iter(pods)
+        .map(move |(pod, mark)| async move {
+            let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
+            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, at.get(&pod), speech)).await;
+            let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
+            (pod, mark, answer)
+        })
+        .buffer_unordered(AT_ONCE)
 }
 
 /// Where those of these pods are that the cluster's own pod sets control.
@@ -229,7 +283,11 @@ fn report(answer: &[u8]) -> Option<AgentReport> {
             kept.push(plug_in);
         }
     }
-    Some(AgentReport { missing_plug_ins: kept })
+    let certificates = read.certificates.map(|mut all| {
+        all.error = all.error.map(|error| error.chars().take(LONGEST_REASON).collect());
+        all
+    });
+    Some(AgentReport { missing_plug_ins: kept, certificates })
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex};
 
 use api::Kafka;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::Events;
 use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
+use serde_json::json;
 
 use super::answers::Answers;
 use super::observe::Observer;
@@ -29,6 +31,7 @@ use crate::lock::lock;
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
 use crate::unreadable;
+use planner::kafka::certificates::taking_up::Waiting;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::observed::{Observed, PutOff};
@@ -42,6 +45,8 @@ struct Memory {
     options: OptionMemory,
     /// Why the restart that was planned last was not made.
     put_off: Option<PutOff>,
+    /// Pods that the last plan waited for to take new certificates up.
+    taking_up: BTreeMap<String, Waiting>,
     /// What the roll waited for in the last pass.
     waited_for: Option<String>,
 }
@@ -126,9 +131,11 @@ impl Reconciler {
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live = uids(observed.pods.values());
         observed.restarted = self.deleted_pods.still_shown(&self.applier, key, &live).await?;
-        (observed.options, observed.put_off) = self.memory(|memories| {
+        self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
-            (memory.options.clone(), memory.put_off.clone())
+            observed.options = memory.options.clone();
+            observed.put_off = memory.put_off.clone();
+            observed.taking_up = memory.taking_up.clone();
         });
         self.answers.forget_unless_ready(key, &observed);
         Ok((observed, referred))
@@ -157,6 +164,21 @@ impl Reconciler {
             options.settled = None;
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().options = options);
+    }
+
+    /// Writes into the annotations of pods that they run with their new certificates, and keeps for the next pass which pods do not yet.
+    async fn certificates_taken_up(&self, key: &ObjectRef, plan: &Plan) -> Result<(), ApplyError> {
+        for taken in &plan.taken_up {
+            let pod = ObjectRef::new(&key.namespace, &taken.pod);
+            let patch = json!({"metadata": {"uid": taken.uid, "annotations": taken.annotations}});
+            if self.applier.merge::<Pod>(&pod, &patch).await? {
+                tracing::info!(cluster = %key, pod = taken.pod, "runs with its new certificates, without a restart");
+            }
+        }
+        self.memory(|memories| {
+            memories.entry(key.clone()).or_default().taking_up = plan.taking_up.clone();
+        });
+        Ok(())
     }
 
     /// Tells of what the calls of a plan changed.

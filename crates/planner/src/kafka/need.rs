@@ -50,6 +50,9 @@ pub enum Need {
     /// Which jars the agents of these pods did not find, by the name of the pod: each with a mark of its container's present
     /// start. Answer: [`Answer::AgentReports`](super::answer::Answer::AgentReports).
     AgentReports(BTreeMap<String, String>),
+    /// Which certificates the Kafka of each of these pods uses, by the name of the pod: their UIDs. Answer:
+    /// [`Answer::CertificatesInUse`](super::answer::Answer::CertificatesInUse).
+    CertificatesInUse(BTreeMap<String, String>),
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`](super::answer::Answer::Roll).
     Roll(Pods),

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::AgentReport;
+use api::agent::{AgentReport, CertificatesInUse};
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 
+use super::certificates::taking_up::Waiting;
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::need::{Admission, Need};
@@ -92,6 +93,10 @@ pub struct Observed {
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// What the agents of pods say of the jars that they did not find, by the name of the pod.
     pub agent_reports: BTreeMap<String, AgentReport>,
+    /// Which certificates the Kafka of pods uses, by the name of the pod; `None`: it reads them at its start alone.
+    pub certificates_in_use: BTreeMap<String, Option<CertificatesInUse>>,
+    /// Pods that the last plan waited for to take new certificates up.
+    pub taking_up: BTreeMap<String, Waiting>,
     /// Why pods of the cluster could not be created or deleted, or not be given what belongs to them, by name.
     pub pod_errors: BTreeMap<String, PodError>,
     /// Why this is not all of the cluster, in words: some of it cannot be read, or all of it together takes too much memory. Then

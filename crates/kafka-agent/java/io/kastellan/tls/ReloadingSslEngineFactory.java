@@ -38,6 +38,7 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
     /** Contexts whose connections are to end. */
     private final List<Context> older = new CopyOnWriteArrayList<>();
     private volatile Context present;
+    private volatile boolean closed;
     /** A content for which no context can be made; it is not tried again. */
     private volatile Material refused;
 
@@ -89,10 +90,14 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
         return newest().engines.truststore();
     }
 
+    /** Connections may outlive their factory, so that it is looked after until there are none. */
     @Override
     public void close() {
-        Watcher.remove(this);
-        present.engines.close();
+        closed = true;
+    }
+
+    boolean isOver() {
+        return closed && present.isUnused() && older.isEmpty();
     }
 
     PemFiles files() {
@@ -184,6 +189,12 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
                 made.put(engine, true);
             }
             return engine;
+        }
+
+        boolean isUnused() {
+            synchronized (made) {
+                return made.isEmpty();
+            }
         }
 
         /** Returns how many connections were open at the beginning. */

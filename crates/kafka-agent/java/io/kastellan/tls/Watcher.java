@@ -47,10 +47,6 @@ final class Watcher implements Runnable {
         }
     }
 
-    static void remove(ReloadingSslEngineFactory factory) {
-        FACTORIES.remove(factory);
-    }
-
     @Override
     public void run() {
         while (true) {
@@ -75,6 +71,7 @@ final class Watcher implements Runnable {
         for (PemFiles files : PemFiles.all()) {
             files.look(true);
         }
+        FACTORIES.removeIf(ReloadingSslEngineFactory::isOver);
         for (ReloadingSslEngineFactory factory : FACTORIES) {
             PemFiles files = factory.files();
             int[] counts = use.computeIfAbsent(files, unused -> new int[2]);
