@@ -68,7 +68,7 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Kaf
     if let Some(certificates) = tls_reload::prepare(&config.keystores, &mut server_config.properties, layout)
     {
         config.jvm.extra_class_path.push(layout.tls_jar());
-        config.jvm.extra_jvm_arguments.push(certificates.jvm_argument());
+        config.jvm.extra_jvm_arguments.extend(certificates.jvm_arguments());
         shared.certificates_are_read_again(certificates);
     }
     let class_path = launch::class_path(&mut config.jvm, layout)?;

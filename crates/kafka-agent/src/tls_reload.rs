@@ -4,7 +4,7 @@
 //! file what it read; the agent compares that with the mounted files, so that the operator hears of those alone that are in use on
 //! every connection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use api::agent::container;
@@ -25,6 +25,8 @@ const LONGEST_ERROR: usize = 300;
 pub struct Certificates {
     keystores: Vec<KeyStore>,
     trust_bundle: PathBuf,
+    /// The file of the authority of the nodes.
+    nodes: PathBuf,
     status: PathBuf,
 }
 
@@ -41,25 +43,41 @@ struct Pair {
     older: u64,
 }
 
-/// Lets the class make the TLS engines of all listeners and clients that have their certificates in PEM files; `None`: there are none,
-/// or the jar is missing.
+/// Lets the class make the TLS engines of all listeners and clients that have their certificates in PEM files; `None`: there are none, the
+/// jar is missing, or some listener has a class or a type of files of the user's own, so that only a restart brings it a new certificate.
 pub fn prepare(keystores: &[KeyStore], properties: &mut Properties, layout: &Layout) -> Option<Certificates> {
     if !layout.tls_jar().exists() {
         tracing::warn!(jar = %layout.tls_jar().display(), "missing: Kafka reads certificates at its start alone");
         return None;
     }
     let own = layout.absolute(Path::new(container::NODE_KEYSTORE)).display().to_string();
-    let of_files = properties.iter().filter_map(|(name, _)| {
+    let mut of_user = None;
+    let mut prefixes = BTreeSet::new();
+    for (name, _) in properties.iter() {
         let prefix = name
             .strip_suffix("ssl.keystore.location")
-            .or_else(|| name.strip_suffix("ssl.truststore.location"))?;
+            .or_else(|| name.strip_suffix("ssl.truststore.location"));
+        let Some(prefix) = prefix else { continue };
         let is_pem = |store: &str| {
             let has = |what: &str| properties.get(&format!("{prefix}ssl.{store}.{what}"));
             has("location").is_none() || has("type") == Some("PEM")
         };
-        (is_pem("keystore") && is_pem("truststore")).then(|| prefix.to_owned())
-    });
-    let prefixes: BTreeSet<String> = of_files.collect();
+        let is_ours = is_pem("keystore")
+            && is_pem("truststore")
+            && properties.get(&format!("{prefix}ssl.engine.factory.class")).is_none();
+        if is_ours {
+            prefixes.insert(prefix.to_owned());
+        } else {
+            of_user = Some(prefix.to_owned());
+        }
+    }
+    if let Some(prefix) = of_user {
+        tracing::info!(
+            prefix,
+            "TLS is set up in a way of the user's own: Kafka reads certificates at its start alone"
+        );
+        return None;
+    }
     if prefixes.is_empty() {
         return None;
     }
@@ -74,14 +92,18 @@ pub fn prepare(keystores: &[KeyStore], properties: &mut Properties, layout: &Lay
     Some(Certificates {
         keystores: keystores.to_vec(),
         trust_bundle: layout.trust_bundle(),
+        nodes: layout.absolute(Path::new(container::CLUSTER_TRUST)),
         status: layout.tls_status(),
     })
 }
 
 impl Certificates {
-    /// The argument of the JVM that names the file in which the class says what it uses.
-    pub fn jvm_argument(&self) -> String {
-        format!("-Dkastellan.tls.status={}", self.status.display())
+    /// The arguments of the JVM that name the file in which the class says what it uses, and the authority of the nodes.
+    pub fn jvm_arguments(&self) -> [String; 2] {
+        [
+            format!("-Dkastellan.tls.status={}", self.status.display()),
+            format!("-Dkastellan.tls.nodes={}", self.nodes.display()),
+        ]
     }
 
     /// The mounted files that are in use on every connection.
@@ -100,17 +122,24 @@ impl Certificates {
         if let Some(error) = &mut found.error {
             error.truncate(error.floor_char_boundary(LONGEST_ERROR));
         }
+        let mut note = |file: &Path, content: &str| {
+            found.files.insert(file.display().to_string(), tls::hash(content.as_bytes()));
+        };
         for store in &self.keystores {
             // The key store is made of the mounted files; until it is, Kafka cannot have them.
-            let mounted = keystore::render(store).ok();
-            if let Some(mounted) = mounted.filter(|mounted| is_used(&pairs, &store.target, mounted)) {
-                drop(mounted);
-                note(&mut found.files, &store.certificates);
+            let Ok(Some(certificates)) = files::read_optional(&store.certificates) else { continue };
+            let Ok(made) = keystore::render(store) else { continue };
+            // The file may have changed between the two looks.
+            let is_of_it = made.trim_end().ends_with(certificates.trim_end());
+            if is_of_it && is_used(&pairs, &store.target, &made) {
+                note(&store.certificates, &certificates);
             }
         }
         for file in authorities(&self.trust_bundle) {
-            if files::read_optional(&file).ok().flatten().is_some_and(|text| is_used(&pairs, &file, &text)) {
-                note(&mut found.files, &file);
+            if let Ok(Some(content)) = files::read_optional(&file)
+                && is_used(&pairs, &file, &content)
+            {
+                note(&file, &content);
             }
         }
         found
@@ -127,12 +156,6 @@ fn is_used(pairs: &[Pair], file: &Path, content: &str) -> bool {
         has(pair.key_store.as_ref(), &pair.key_store_sha256)
             && has(pair.trust_store.as_ref(), &pair.trust_store_sha256)
     })
-}
-
-fn note(known: &mut BTreeMap<String, String>, file: &Path) {
-    if let Ok(Some(text)) = files::read_optional(file) {
-        known.insert(file.display().to_string(), tls::hash(text.as_bytes()));
-    }
 }
 
 /// The files of the trust bundle.
@@ -164,7 +187,7 @@ mod tests {
         let text = format!(
             "listener.name.a-1.ssl.keystore.type=PEM\nlistener.name.a-1.ssl.keystore.location={own}\n\
              listener.name.b-2.ssl.keystore.type=PEM\nlistener.name.b-2.ssl.keystore.location=/b.pem\n\
-             x.ssl.truststore.type=PEM\nx.ssl.truststore.location=/t\ny.ssl.truststore.location=/t\n"
+             x.ssl.truststore.type=PEM\nx.ssl.truststore.location=/t\n"
         );
         let mut properties = crate::properties::parse(&text).unwrap();
         assert!(prepare(&[], &mut properties, &layout).is_none(), "there is no jar");
@@ -173,12 +196,20 @@ mod tests {
         let class = |prefix: &str| properties.get(&format!("{prefix}ssl.engine.factory.class"));
         assert_eq!(class("listener.name.a-1."), Some(container::TLS_CLASS));
         assert_eq!(class("x."), Some(container::TLS_CLASS));
-        assert_eq!(class("y."), None, "a trust store of another type is Kafka's");
         let may_change = |prefix: &str| properties.get(&format!("{prefix}ssl.allow.dn.changes"));
         assert_eq!(
             (may_change("listener.name.a-1."), may_change("listener.name.b-2.")),
             (None, Some("true"))
         );
+        // One listener in a way of the user's own is enough: what is reported counts for all files.
+        for more in
+            ["y.ssl.truststore.location=/t\n", "listener.name.a-1.ssl.engine.factory.class=com.example.Own\n"]
+        {
+            let mut own = crate::properties::parse(&format!("{text}{more}")).unwrap();
+            let before = own.clone();
+            assert!(prepare(&[], &mut own, &layout).is_none(), "{more}");
+            assert_eq!(own, before);
+        }
         let mut none = crate::properties::parse("listeners=PLAIN://:9092\n").unwrap();
         assert!(prepare(&[], &mut none, &layout).is_none());
     }

@@ -167,18 +167,24 @@ impl Reconciler {
     }
 
     /// Writes into the annotations of pods that they run with their new certificates, and keeps for the next pass which pods do not yet.
-    async fn certificates_taken_up(&self, key: &ObjectRef, plan: &Plan) -> Result<(), ApplyError> {
+    /// A pod whose annotations cannot be written restarts, and holds nothing up.
+    async fn certificates_taken_up(&self, key: &ObjectRef, plan: &Plan) {
+        let mut taking_up = plan.taking_up.clone();
         for taken in &plan.taken_up {
             let pod = ObjectRef::new(&key.namespace, &taken.pod);
             let patch = json!({"metadata": {"uid": taken.uid, "annotations": taken.annotations}});
-            if self.applier.merge::<Pod>(&pod, &patch).await? {
-                tracing::info!(cluster = %key, pod = taken.pod, "runs with its new certificates, without a restart");
+            match self.applier.merge::<Pod>(&pod, &patch).await {
+                Ok(_) => {
+                    tracing::info!(cluster = %key, pod = taken.pod, "the pod says with which certificates it runs")
+                }
+                Err(error) => {
+                    tracing::warn!(cluster = %key, pod = taken.pod, %error, "the pod cannot be told with which certificates it runs");
+                    let wanted = taken.annotations.clone();
+                    taking_up.insert(taken.pod.clone(), Waiting { wanted, since: Timestamp::UNIX_EPOCH });
+                }
             }
         }
-        self.memory(|memories| {
-            memories.entry(key.clone()).or_default().taking_up = plan.taking_up.clone();
-        });
-        Ok(())
+        self.memory(|memories| memories.entry(key.clone()).or_default().taking_up = taking_up);
     }
 
     /// Tells of what the calls of a plan changed.

@@ -267,7 +267,7 @@ fn assemble(
                 let mut pod_annotations = started_with.clone();
                 let mut mounted = BTreeMap::new();
                 if let Some(leaf) = leaf {
-                    mounted = leaf_files(&leaf.data);
+                    mounted = leaf_files(cluster, node, &leaf.data);
                     mounted.extend(trust.clone());
                     let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
                     pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
@@ -301,9 +301,12 @@ fn as_it_is(cluster: &Cluster, owner: &LeafOwner, secret: &Secret) -> DesiredObj
     secret::leaf(cluster, owner, data, number, objects::Precondition::None)
 }
 
-/// The mounted files with certificates of the Secret of a node, and the SHA-256 of their content.
-fn leaf_files(data: &Data) -> BTreeMap<String, String> {
-    let certificates = data.iter().filter(|(key, _)| key.strip_suffix(".crt").is_some());
+/// The mounted files with certificates of the Secret of a node that its Kafka uses, and the SHA-256 of their content.
+fn leaf_files(cluster: &Cluster, node: Node<'_>, data: &Data) -> BTreeMap<String, String> {
+    let mut used = BTreeSet::from([format!("{}.crt", cluster.pod_name(node))]);
+    let listeners = cluster.open_listeners(node.id).filter(|_| node.pool.broker);
+    used.extend(listeners.map(|listener| format!("{}-{}.crt", listener.name, listener.port)));
+    let certificates = data.iter().filter(|(key, _)| used.contains(*key));
     let file = |(key, content): (&String, &Vec<u8>)| {
         (format!("{}/{key}", container::NODE_CERTIFICATES), fingerprint::sha256(content))
     };

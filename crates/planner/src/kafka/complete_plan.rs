@@ -69,7 +69,7 @@ pub(super) fn complete(
         return Ok(Plan::asking(vec![need]));
     }
     let quotas = default_quotas::plan(cluster, observed);
-    let agents = [plug_ins::need(cluster, observed), taking_up::need(cluster, certificates, observed)];
+    let agents = [plug_ins::need(cluster, observed), taking_up::need(cluster, certificates, observed, now)];
     let needs: Vec<Need> = quotas.need.clone().into_iter().chain(agents.into_iter().flatten()).collect();
     if !needs.is_empty() {
         return Ok(Plan::asking(needs));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use api::annotations;
 use planner::kafka::certificates::taking_up::PATIENCE;
+use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 
 use crate::common::World;
@@ -97,7 +98,16 @@ fn a_node_that_does_not_get_there_says_why_it_restarts() {
     }
     let notes = plan.roll.wanted[0].notes.join("; ");
     assert!(notes.contains("it has not taken them up within 5 minutes"), "{notes}");
-    assert_eq!(plan.roll.wanted.len(), 3);
+    // Whatever keeps the restarts from being made now, they stay due.
+    for _ in 0..20 {
+        assert_eq!(plan.roll.wanted.len(), 3);
+        cluster.world.now += jiff::SignedDuration::from_secs(20);
+        plan = cluster.pass();
+    }
+    assert!(
+        !cluster.world.asked.iter().any(|need| matches!(need, Need::CertificatesInUse(_))),
+        "they are asked no more"
+    );
 }
 
 #[test]
@@ -108,4 +118,38 @@ fn a_node_whose_agent_knows_nothing_of_it_restarts_at_once() {
     let plan = cluster.pass();
     let wanted: Vec<&str> = plan.roll.wanted.iter().map(|restart| restart.pod.as_str()).collect();
     assert_eq!(wanted, ["my-dual-1"]);
+}
+
+#[test]
+fn an_authority_that_comes_back_while_trust_in_it_is_taken_away_spreads_anew() {
+    let mut cluster = at_work();
+    let former =
+        ["my-cluster-ca", "my-cluster-ca-cert"].map(|name| cluster.world.observed.secrets[name].clone());
+    cluster.world.annotate_secret("my-cluster-ca", "strimzi.io/force-replace", "true");
+    while cluster.trusted_authorities() == 1
+        || cluster.generation("my-cluster-ca", "strimzi.io/ca-key-generation") == 0
+    {
+        cluster.pass();
+    }
+    // On until the Secret trusts the new one alone, and no process has read that yet.
+    for _ in 0..100 {
+        if cluster.trusted_authorities() == 1 {
+            break;
+        }
+        for pod in PODS {
+            cluster.read_again(pod);
+        }
+        cluster.pass();
+    }
+    assert_eq!(cluster.trusted_authorities(), 1);
+    // One node does at once; then somebody restores the former Secrets. The check of each pass is that nobody shows what another refuses.
+    cluster.read_again("my-dual-0");
+    for secret in former {
+        cluster.world.observed.secrets.insert(secret.metadata.name.clone().unwrap(), secret);
+    }
+    for _ in 0..4 {
+        cluster.pass();
+    }
+    go_on(&mut cluster, &PODS);
+    cluster.assert_only_the_present_authority();
 }

@@ -69,9 +69,9 @@ final class Material {
 
     /**
      * Why this may not take the place of a former content that was in use; {@code null}: it may. What the former content
-     * did not fulfil either is no reason.
+     * did not fulfil either is no reason. {@code isOfNodes}: the trust store has the authority of the nodes.
      */
-    String flawAfter(Material former, boolean allowsNameChanges) {
+    String flawAfter(Material former, boolean allowsNameChanges, boolean isOfNodes) {
         if (key == null || former.key == null) {
             return null;
         }
@@ -81,8 +81,8 @@ final class Material {
         if (!allowsNameChanges && !leaf().getSubjectX500Principal().equals(former.leaf().getSubjectX500Principal())) {
             return "its certificate has another subject than the one in use";
         }
-        // Nodes show one another the leaf that they themselves would accept. A listener for clients has other authorities.
-        if (!isTrusted() && former.isTrusted()) {
+        // Nodes show one another a leaf that they themselves accept.
+        if (isOfNodes && !isTrusted() && former.isTrusted()) {
             return "its certificate is of no authority in the trust store";
         }
         return null;

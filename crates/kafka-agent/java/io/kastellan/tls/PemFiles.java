@@ -80,6 +80,11 @@ final class PemFiles {
         return newest;
     }
 
+    /** The newest content, without a look. */
+    Material known() {
+        return newest;
+    }
+
     /** Reads the files if they changed; {@code again}: also if what was read the last time was of no use. */
     synchronized void look(boolean again) {
         try {
@@ -104,7 +109,7 @@ final class PemFiles {
             error = null;
             return;
         }
-        String flaw = newest == null ? null : read.flawAfter(newest, allowsNameChanges);
+        String flaw = newest == null ? null : read.flawAfter(newest, allowsNameChanges, isOfNodes());
         if (flaw != null) {
             failed(flaw);
             return;
@@ -136,6 +141,11 @@ final class PemFiles {
 
     synchronized long failures() {
         return failures;
+    }
+
+    /** Whether what is trusted are the nodes of the cluster themselves, and not its clients. */
+    private boolean isOfNodes() {
+        return trustStore != null && trustStore.equals(System.getProperty("kastellan.tls.nodes"));
     }
 
     private static byte[] read(String path) throws IOException {

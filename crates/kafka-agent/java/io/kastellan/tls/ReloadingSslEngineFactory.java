@@ -1,17 +1,12 @@
 package io.kastellan.tls;
 
 import java.security.KeyStore;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.WeakHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 import javax.net.ssl.SSLEngine;
-import javax.net.ssl.SSLException;
 import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.config.types.Password;
 import org.apache.kafka.common.security.auth.SslEngineFactory;
@@ -35,10 +30,7 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
 
     private Map<String, Object> options = Map.of();
     private PemFiles files;
-    /** Contexts whose connections are to end. */
-    private final List<Context> older = new CopyOnWriteArrayList<>();
     private volatile Context present;
-    private volatile boolean closed;
     /** A content for which no context can be made; it is not tried again. */
     private volatile Material refused;
 
@@ -90,14 +82,10 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
         return newest().engines.truststore();
     }
 
-    /** Connections may outlive their factory, so that it is looked after until there are none. */
+    /** Connections may outlive their factory; the {@link Watcher} looks after them. */
     @Override
     public void close() {
-        closed = true;
-    }
-
-    boolean isOver() {
-        return closed && present.isUnused() && older.isEmpty();
+        present.engines.close();
     }
 
     PemFiles files() {
@@ -108,39 +96,22 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
     Context newest() {
         Material material = files.newest();
         Context known = present;
-        return known.material == material || refused == material ? known : replace(material);
+        return known.material == material || refused == material ? known : replace();
     }
 
-    private synchronized Context replace(Material material) {
-        if (present.material == material) {
+    private synchronized Context replace() {
+        Material material = files.known();
+        if (present.material == material || refused == material) {
             return present;
         }
         try {
-            Context next = context(material);
-            older.add(present);
-            present = next;
+            present = context(material);
         } catch (RuntimeException error) {
             // The files were checked, so that this is about an option of this factory, such as its cipher suites.
             refused = material;
             LOG.warn("{}: the new content cannot be used, the former one stays in use", files, error);
         }
         return present;
-    }
-
-    /**
-     * Ends a part of the connections that were made with an older content, so that not all clients come back at once.
-     * Returns how many there still are.
-     */
-    int endOlder() {
-        int left = 0;
-        for (Context context : older) {
-            int open = context.endSome();
-            left += open;
-            if (open == 0) {
-                older.remove(context);
-            }
-        }
-        return left;
     }
 
     /** A new context, and with it a new cache of sessions: a resumed session is not checked against the new trust. */
@@ -159,71 +130,11 @@ public final class ReloadingSslEngineFactory implements SslEngineFactory {
         }
         DefaultSslEngineFactory engines = new DefaultSslEngineFactory();
         engines.configure(all);
-        return new Context(material, engines);
+        return new Context(files, material, engines);
     }
 
     private String text(String option) {
         Object value = options.get(option);
         return value == null || value.toString().isEmpty() ? null : value.toString();
-    }
-
-    /** Kafka's own factory with one content, and the engines that it made and that are in use. */
-    static final class Context {
-        /** The smallest number of connections that end in one look. */
-        private static final int AT_LEAST = 32;
-        /** The part of the connections that ends in one look: all are gone after about ten looks. */
-        private static final int PART = 10;
-
-        final Material material;
-        final DefaultSslEngineFactory engines;
-        private final Map<SSLEngine, Boolean> made = new WeakHashMap<>();
-        private int atOnce;
-
-        Context(Material material, DefaultSslEngineFactory engines) {
-            this.material = material;
-            this.engines = engines;
-        }
-
-        SSLEngine keep(SSLEngine engine) {
-            synchronized (made) {
-                made.put(engine, true);
-            }
-            return engine;
-        }
-
-        boolean isUnused() {
-            synchronized (made) {
-                return made.isEmpty();
-            }
-        }
-
-        /** Returns how many connections were open at the beginning. */
-        int endSome() {
-            List<SSLEngine> open;
-            synchronized (made) {
-                open = new ArrayList<>(made.keySet());
-            }
-            if (atOnce == 0) {
-                atOnce = Math.max(AT_LEAST, open.size() / PART);
-            }
-            for (SSLEngine engine : open.subList(0, Math.min(atOnce, open.size()))) {
-                end(engine);
-                // Nothing passes it any more, also if Kafka notices that later.
-                synchronized (made) {
-                    made.remove(engine);
-                }
-            }
-            return open.size();
-        }
-
-        private static void end(SSLEngine engine) {
-            // With the outbound side alone closed Kafka would still answer the next request.
-            try {
-                engine.closeInbound();
-            } catch (SSLException expected) {
-                // The peer has not said goodbye; the side is closed all the same.
-            }
-            engine.closeOutbound();
-        }
     }
 }

@@ -5,10 +5,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.WeakHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,7 +26,9 @@ final class Watcher implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(Watcher.class);
     /** Between two looks, in milliseconds. */
     private static final long PAUSE = 5_000;
-    private static final Set<ReloadingSslEngineFactory> FACTORIES = ConcurrentHashMap.newKeySet();
+    /** Kafka makes factories that it drops without a word. */
+    private static final Set<ReloadingSslEngineFactory> FACTORIES =
+            Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
     private static final Object LOCK = new Object();
     private static Watcher watcher;
 
@@ -68,20 +73,28 @@ final class Watcher implements Runnable {
 
     private void look() throws IOException {
         Map<PemFiles, int[]> use = new LinkedHashMap<>();
+        Map<PemFiles, Material> looked = new LinkedHashMap<>();
         for (PemFiles files : PemFiles.all()) {
             files.look(true);
+            looked.put(files, files.known());
         }
-        FACTORIES.removeIf(ReloadingSslEngineFactory::isOver);
-        for (ReloadingSslEngineFactory factory : FACTORIES) {
-            PemFiles files = factory.files();
-            int[] counts = use.computeIfAbsent(files, unused -> new int[2]);
+        List<ReloadingSslEngineFactory> factories;
+        synchronized (FACTORIES) {
+            factories = new ArrayList<>(FACTORIES);
+        }
+        for (ReloadingSslEngineFactory factory : factories) {
+            int[] counts = use.computeIfAbsent(factory.files(), unused -> new int[2]);
             counts[0]++;
-            counts[1] += factory.endOlder();
-            if (factory.newest().material != files.newest()) {
+            if (factory.newest().material != factory.files().known()) {
                 counts[1]++;
             }
         }
-        if (status != null) {
+        for (Context context : Context.withConnections()) {
+            use.computeIfAbsent(context.files, unused -> new int[2])[1] += context.endIfOlder();
+        }
+        // What changed meanwhile was not counted; the next look does.
+        boolean isStill = use.keySet().stream().allMatch(files -> files.known() == looked.get(files));
+        if (status != null && isStill) {
             write(text(use));
         }
     }
@@ -90,7 +103,8 @@ final class Watcher implements Runnable {
         StringBuilder text = new StringBuilder("[");
         for (Map.Entry<PemFiles, int[]> entry : use.entrySet()) {
             PemFiles files = entry.getKey();
-            Material material = files.newest();
+            Material material = files.known();
+
             text.append(text.length() == 1 ? "{" : ",{");
             field(text, "keyStore", files.keyStore).append(',');
             field(text, "keyStoreSha256", material.keyStoreHash).append(',');
