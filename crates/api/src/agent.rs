@@ -77,6 +77,16 @@ pub struct AgentConfig {
     pub jmx: Option<RemoteJmx>,
 }
 
+/// What is left of the recovery of a node's logs after an unclean stop, as its agent tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryState {
+    /// Logs.
+    pub remaining_logs_to_recover: usize,
+    /// Segments of the logs that are being recovered.
+    pub remaining_segments_to_recover: usize,
+}
+
 /// How the agent starts the JVM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

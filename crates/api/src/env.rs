@@ -335,6 +335,8 @@ pub mod own {
     pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
     /// Whether Kafka resources may have object overrides, default false.
     pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
+    /// Whether the cluster operator asks the sources of KafkaMirrorMaker2 resources how far their mirrors are, default false.
+    pub const MIRROR_LAG: &str = "KASTELLAN_MIRROR_LAG";
     /// Nodes that a cluster may grow to.
     pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
     /// Default of [`MAX_NODES`].

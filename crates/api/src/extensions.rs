@@ -93,6 +93,13 @@ pub const EXTENSIONS: &[Extension] = &[
     },
     Extension {
         kind: "Kafka",
+        path: "spec.kafka.maxParallelRestarts",
+        type_: "integer",
+        default: "1: pods restart one by one",
+        purpose: "how many brokers of one rack may restart at the same time, where every partition keeps what it needs",
+    },
+    Extension {
+        kind: "Kafka",
         path: "spec.kafka.nodeConfig",
         type_: "object",
         default: "every node has the options of `spec.kafka.config`",
@@ -104,6 +111,34 @@ pub const EXTENSIONS: &[Extension] = &[
         type_: "object",
         default: "objects are as the operator and the templates make them",
         purpose: "patches over generated objects by kind and name, where the installation allows them",
+    },
+    Extension {
+        kind: "KafkaMirrorMaker2",
+        path: "status.mirrors",
+        type_: "array",
+        default: "the operator asks no source",
+        purpose: "how far each mirror is, where the installation has the operator ask for it",
+    },
+    Extension {
+        kind: "KafkaMirrorMaker2",
+        path: "status.mirrors[].lag",
+        type_: "integer",
+        default: "it is not known",
+        purpose: "records of the source that are not mirrored yet, about",
+    },
+    Extension {
+        kind: "KafkaMirrorMaker2",
+        path: "status.mirrors[].lastCheckpoint",
+        type_: "string",
+        default: "there was none, or it is not known",
+        purpose: "when the offsets of a group were mirrored last",
+    },
+    Extension {
+        kind: "KafkaMirrorMaker2",
+        path: "status.mirrors[].sourceAlias",
+        type_: "string",
+        default: "there always is one",
+        purpose: "which mirror",
     },
 ];
 

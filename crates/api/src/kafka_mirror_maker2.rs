@@ -224,8 +224,23 @@ pub struct KafkaMirrorMaker2Status {
     pub auto_restart_statuses: Option<Vec<AutoRestartStatus>>,
     /// The connector classes that the workers offer.
     pub connector_plugins: Option<Vec<ConnectorPlugin>>,
+    /// How far each mirror is. Only where the installation has the operator ask for it.
+    pub mirrors: Option<Vec<MirrorStatus>>,
     /// Selector of the workers' pods, for the scale sub-resource.
     pub label_selector: Option<String>,
     /// Number of workers.
     pub replicas: Option<i32>,
+}
+
+/// How far a mirror is.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MirrorStatus {
+    /// Alias of the source.
+    pub source_alias: Option<String>,
+    /// Records of the source that are not mirrored yet, about. Missing while that is not known.
+    pub lag: Option<i64>,
+    /// When the offsets of a group were mirrored last, in UTC as `2026-01-31T12:00:00Z`.
+    pub last_checkpoint: Option<String>,
 }

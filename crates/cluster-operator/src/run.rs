@@ -30,6 +30,7 @@ use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
 use crate::kafka_connector::plugins::KnownPlugins;
 use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
+use crate::kafka_mirror_maker2::progress::Progresses;
 use crate::kind::{Driver, Kind as _, Means};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
@@ -177,11 +178,17 @@ impl Start<'_> {
         feed_sharing(self.caches, &queues.connects, &queues.mirror_makers);
         let addresses = settings.connect_addresses.clone().of_mirror_makers();
         let of_mirror_makers = Arc::new(apis.beside(addresses));
+        let progress = if settings.mirror_lag {
+            Progresses::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone(), settings.resync)
+        } else {
+            Progresses::off()
+        };
         let mirror_makers = MirrorMakers::new(mirror_makers::Parts {
             caches: self.caches.clone(),
             means: self.means.clone(),
             observer: self.observer(parts),
             plugins: KnownPlugins::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone()),
+            progress,
             apis: of_mirror_makers,
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });

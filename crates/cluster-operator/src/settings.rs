@@ -30,6 +30,8 @@ The operator is configured by environment variables, which the Helm chart sets. 
   STRIMZI_FULL_RECONCILIATION_INTERVAL_MS  time between two passes over everything (default 120000)
   STRIMZI_LEADER_ELECTION_ENABLED          true: only the holder of the Lease works (default false)
   KASTELLAN_OBJECT_OVERRIDES               true: Kafka resources may patch generated objects (default false)
+  KASTELLAN_MIRROR_LAG                     true: sources of KafkaMirrorMaker2 resources are asked how far their mirrors are
+                                           (default false)
   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
   KASTELLAN_LOG_FORMAT                     text (default) or json
 
@@ -72,6 +74,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Longest answer of a broker that is read, in bytes.
     pub longest_answer: usize,
+    /// Whether sources are asked how far their mirrors are.
+    pub mirror_lag: bool,
     /// Where the REST APIs of Connect clusters are.
     pub connect_addresses: ConnectAddresses,
     /// What plans depend on.
@@ -100,6 +104,7 @@ impl Settings {
             longest_answer: env.integer(own::MAX_ANSWER_MIB, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
                 * 1024
                 * 1024,
+            mirror_lag: env.bool(own::MIRROR_LAG, false),
             connect_addresses: ConnectAddresses::from_env(env),
             plan: Arc::new(plan_settings(env, &limits)),
             limits,

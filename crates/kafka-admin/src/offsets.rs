@@ -18,6 +18,8 @@ pub enum OffsetAt {
     Start,
     /// The oldest record that is not older than this time, in milliseconds since 1970.
     Time(i64),
+    /// The record with the latest time.
+    Newest,
 }
 
 impl OffsetAt {
@@ -25,6 +27,7 @@ impl OffsetAt {
         match self {
             Self::End => -1,
             Self::Start => -2,
+            Self::Newest => -3,
             // Lower numbers have other meanings.
             Self::Time(millis) => millis.max(0),
         }
@@ -36,7 +39,7 @@ impl OffsetAt {
 pub struct ListedOffset {
     /// Offset; `None`: there is no record like that.
     pub offset: Option<i64>,
-    /// Time of the record there, in milliseconds since 1970. Only when a time was asked for.
+    /// Time of the record there, in milliseconds since 1970. Only when a time or the newest record was asked for.
     pub timestamp: Option<i64>,
 }
 

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use api::agent::RecoveryState;
+use api::agent::container::RECOVERY;
 use serde::Serialize;
 
 use crate::config::{AgentReport, CertificatesInUse, PlugIn};
@@ -36,7 +38,7 @@ pub enum BrokerState {
     /// The JVM starts, or catches up with the metadata.
     Starting = 1,
     /// The logs were not closed in order and are being checked.
-    Recovery = 2,
+    Recovery = RECOVERY,
     /// Clients are served.
     Running = 3,
     /// The broker hands over its leaderships before it stops.
@@ -82,16 +84,6 @@ pub struct Report {
     /// What the operator asks about.
     #[serde(flatten)]
     pub agent: AgentReport,
-}
-
-/// What is left of a recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecoveryState {
-    /// Logs.
-    pub remaining_logs_to_recover: usize,
-    /// Segments of the logs that are being recovered.
-    pub remaining_segments_to_recover: usize,
 }
 
 impl Default for Node {

@@ -8,6 +8,7 @@
 pub mod credentials;
 pub mod files;
 mod glob;
+pub mod login;
 pub mod options;
 mod read;
 

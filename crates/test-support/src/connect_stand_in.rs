@@ -25,6 +25,15 @@ struct State {
     rebalances: usize,
     away: bool,
     refuses_removals: bool,
+    /// What is said of the offsets of every connector, in place of something short.
+    offsets: Option<Value>,
+}
+
+impl State {
+    fn offsets(&self) -> Value {
+        let short = || json!({"offsets": [{"partition": {"f": "x"}, "offset": {"position": 5}}]});
+        self.offsets.clone().unwrap_or_else(short)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +119,11 @@ impl ConnectStandIn {
     /// Refuses to remove connectors, or ends that.
     pub fn refuse_removals(&self, refuses: bool) {
         lock(&self.state).refuses_removals = refuses;
+    }
+
+    /// Says this of the offsets of every connector.
+    pub fn say_offsets(&self, offsets: Value) {
+        lock(&self.state).offsets = Some(offsets);
     }
 
     /// The requests since the last call: method and path.
@@ -243,7 +257,7 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
                 ("GET", []) => return (200, shown(&name, connector)["info"].clone()),
                 ("GET", ["topics"]) => return (200, json!({name: {"topics": ["b", "a"]}})),
                 ("GET", ["offsets"]) => {
-                    return (200, json!({"offsets": [{"partition": {"f": "x"}, "offset": {"position": 5}}]}));
+                    return (200, state.offsets());
                 }
                 _ => {}
             }

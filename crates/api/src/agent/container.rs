@@ -4,6 +4,9 @@
 /// Path of the request for the state of the node, answered with an [`AgentReport`](super::AgentReport) among other fields.
 pub const BROKER_STATE: &str = "/v1/broker-state";
 
+/// `brokerState` in that answer while the logs are recovered that an unclean stop left: the number is Kafka's own.
+pub const RECOVERY: u8 = 2;
+
 /// Folder of the node's ConfigMap. Its files are named by [`crate::names::keys`].
 pub const CUSTOM_CONFIG: &str = "/opt/kafka/custom-config";
 

@@ -42,6 +42,9 @@ pub struct KafkaClusterSpec {
     #[schemars(with = "Option<BTreeMap<String, Free>>")]
     #[schemars(extend("maxProperties" = MOST_NODE_CONFIGS))]
     pub node_config: Option<BTreeMap<String, FreeMap>>,
+    /// How many brokers of one rack may restart at the same time. The default is 1. Controllers always restart one by one.
+    #[schemars(range(min = 1))]
+    pub max_parallel_restarts: Option<i32>,
     /// Who may do what. Without it everybody may do everything.
     pub authorization: Option<Authorization>,
     /// How brokers learn their rack. Without it they have none.

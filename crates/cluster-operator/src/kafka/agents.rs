@@ -1,18 +1,16 @@
-//! Asks the agents of Kafka's pods which jars they did not find and which certificates are in use, with the operator's own certificate.
-//! No policy.
+//! Asks the agents of Kafka's pods which jars they did not find, whether they recover logs, and which certificates are in use, with the
+//! operator's own certificate. No policy.
 //!
-//! What an agent said of jars is remembered until its container starts again: it looks once. Which certificates are in use is asked anew
-//! each time.
+//! What an agent said of a start of its container is remembered until there is another start: it looks once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem::discriminant;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::agent::container::BROKER_STATE;
-use api::agent::{AgentReport, CertificatesInUse, PlugIn};
+use api::agent::container::{BROKER_STATE, RECOVERY};
+use api::agent::{AgentReport, CertificatesInUse, PlugIn, RecoveryState};
 use futures::{Stream, StreamExt as _, stream};
 use kafka_admin::AdminError;
 use operator_runtime::queue::Queue;
@@ -20,6 +18,7 @@ use operator_runtime::watch::ObjectRef;
 use planner::kafka::observed::Observed;
 use planner::silence::{Silence, SilenceKind};
 use rustls_pki_types::ServerName;
+use serde::Deserialize;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -41,7 +40,7 @@ const AT_ONCE: usize = 8;
 /// Status line of a good answer.
 const GOOD: &str = "HTTP/1.1 200 ";
 
-/// Why it is not known which jars an agent did not find.
+/// Why it is not known what an agent says.
 #[derive(Debug, Error)]
 enum Error {
     /// The operator has no certificate, or a certificate that cannot be used.
@@ -93,6 +92,7 @@ type Known = HashMap<String, (String, AgentReport)>;
 pub(super) struct Agents {
     known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
     asking: Asking<BTreeMap<String, String>, ()>,
+    recovering: Asking<BTreeMap<String, Option<String>>, BTreeMap<String, RecoveryState>>,
     in_use: Asking<BTreeMap<String, String>, InUse>,
 }
 
@@ -102,7 +102,12 @@ type InUse = BTreeMap<String, Option<CertificatesInUse>>;
 impl Agents {
     /// `queue` gets the clusters whose agents answer late.
     pub(super) fn new(queue: &Queue<ObjectRef>) -> Self {
-        Self { known: Arc::default(), asking: Asking::new(queue.clone()), in_use: Asking::new(queue.clone()) }
+        Self {
+            known: Arc::default(),
+            asking: Asking::new(queue.clone()),
+            recovering: Asking::new(queue.clone()),
+            in_use: Asking::new(queue.clone()),
+        }
     }
 
     /// What the agents of these pods say, as far as they answer. `pods`: a mark of the present start of each.
@@ -128,7 +133,7 @@ impl Agents {
         if !unknown.is_empty() {
             let (asked, of, known) = (unknown.clone(), key.clone(), Arc::clone(&self.known));
             let speech = admin_clients::speech(observed);
-            let at = addresses(&unknown, observed);
+            let at = addresses(unknown.keys(), observed);
             let question = async move {
                 let Some(speech) = speech else {
                     return Err(Silence::new(
@@ -149,16 +154,17 @@ impl Agents {
         }
     }
 
-    /// Which certificates these pods use, as far as their agents answer. `pods`: the UID of each.
-    pub(super) async fn certificates_in_use(
+    /// Which of these pods recover logs, as far as their agents answer: at this moment, since that passes.
+    pub(super) async fn recoveries(
         &self,
         key: &ObjectRef,
         observed: &Observed,
-        pods: &BTreeMap<String, String>,
+        pods: &BTreeMap<String, Option<String>>,
         patience: &Patience,
-    ) -> Result<InUse, Silence> {
+    ) -> Result<BTreeMap<String, RecoveryState>, Silence> {
+        let (of, names) = (key.clone(), pods.keys().cloned().collect::<Vec<_>>());
         let speech = admin_clients::speech(observed);
-        let (of, asked, at) = (key.clone(), pods.clone(), addresses(pods, observed));
+        let at = addresses(pods.keys(), observed);
         let question = async move {
             let Some(speech) = speech else {
                 return Err(Silence::new(
@@ -166,9 +172,45 @@ impl Agents {
                     "the operator has no certificate for the cluster yet",
                 ));
             };
-            let mut answers = pin!(ask_each(&of, &speech, asked, &at));
-            let (mut found, mut failure) = (InUse::new(), None);
-            while let Some((pod, _, answer)) = answers.next().await {
+            let mut found = BTreeMap::new();
+            let (mut answers, mut failure) = (ask_each(&of, &speech, names, &at, recovery), None);
+            while let Some((pod, answer)) = answers.next().await {
+                match answer {
+                    Ok(Recovering::Yes(left)) => drop(found.insert(pod, left)),
+                    Ok(Recovering::No) => {}
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
+            // What one of them says counts although another one is silent.
+            match failure {
+                Some(error) if found.is_empty() => Err(Silence::from(error)),
+                _ => Ok(found),
+            }
+        };
+        self.recovering.answer(key, pods.clone(), patience, question).await
+    }
+
+    /// Which certificates these pods use, as far as their agents answer: at this moment. `pods`: the UID of each.
+    pub(super) async fn certificates_in_use(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        pods: &BTreeMap<String, String>,
+        patience: &Patience,
+    ) -> Result<InUse, Silence> {
+        let (of, names) = (key.clone(), pods.keys().cloned().collect::<Vec<_>>());
+        let speech = admin_clients::speech(observed);
+        let at = addresses(pods.keys(), observed);
+        let question = async move {
+            let Some(speech) = speech else {
+                return Err(Silence::new(
+                    SilenceKind::Tls,
+                    "the operator has no certificate for the cluster yet",
+                ));
+            };
+            let mut found = InUse::new();
+            let (mut answers, mut failure) = (ask_each(&of, &speech, names, &at, report), None);
+            while let Some((pod, answer)) = answers.next().await {
                 match answer {
                     Ok(report) => drop(found.insert(pod, report.certificates)),
                     Err(error) => failure = failure.or(Some(error)),
@@ -184,8 +226,9 @@ impl Agents {
 
     /// Ends the questions to a cluster that is gone.
     pub(super) fn forget(&self, key: &ObjectRef) {
-        self.asking.forget(key);
+        self.recovering.forget(key);
         self.in_use.forget(key);
+        self.asking.forget(key);
         lock(&self.known).remove(key);
     }
 }
@@ -198,11 +241,12 @@ async fn ask_all(
     at: &BTreeMap<String, IpAddr>,
     known: &Mutex<HashMap<ObjectRef, Known>>,
 ) -> Result<(), Error> {
-    let mut answers = pin!(ask_each(key, speech, pods, at));
+    let mut answers = ask_each(key, speech, pods.keys().cloned().collect(), at, report);
     let mut failure = None;
-    while let Some((pod, start, answer)) = answers.next().await {
+    while let Some((pod, answer)) = answers.next().await {
         match answer {
             Ok(report) => {
+                let start = pods.get(&pod).cloned().unwrap_or_default();
                 // A cluster that is gone is not remembered.
                 if let Some(known) = lock(known).get_mut(key) {
                     // Which certificates are in use changes, and is never taken from here.
@@ -215,48 +259,58 @@ async fn ask_all(
     failure.map_or(Ok(()), Err)
 }
 
-/// Asks all of them, a few at a time: the name of each, its mark, and its answer.
-fn ask_each<'a>(
+/// Asks the agents of these pods, several at a time; `read` takes what counts out of an answer.
+fn ask_each<'a, T: 'a>(
     key: &'a ObjectRef,
     speech: &'a Speech,
-    pods: BTreeMap<String, String>,
+    pods: Vec<String>,
     at: &'a BTreeMap<String, IpAddr>,
-) -> impl Stream<Item = (String, String, Result<AgentReport, Error>)> + 'a {
-    stream::iter(pods)
-        .map(move |(pod, mark)| async move {
-            let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
-            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, at.get(&pod), speech)).await;
-            let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
-            (pod, mark, answer)
-        })
-        .buffer_unordered(AT_ONCE)
+    read: fn(&[u8]) -> Option<T>,
+) -> impl Stream<Item = (String, Result<T, Error>)> + Unpin + 'a {
+    let ask_one = move |pod: String| async move {
+        let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
+        let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, at.get(&pod), speech, read)).await;
+        let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
+        (pod, answer)
+    };
+    Box::pin(stream::iter(pods).map(ask_one).buffer_unordered(AT_ONCE))
 }
 
 /// Where those of these pods are that the cluster's own pod sets control.
-fn addresses(pods: &BTreeMap<String, String>, observed: &Observed) -> BTreeMap<String, IpAddr> {
+fn addresses<'a>(pods: impl Iterator<Item = &'a String>, observed: &Observed) -> BTreeMap<String, IpAddr> {
     let of = |pod: &String| admin_clients::own_address(observed.pods.get(pod)?, observed);
-    pods.keys().filter_map(|pod| Some((pod.clone(), of(pod)?))).collect()
+    pods.filter_map(|pod| Some((pod.clone(), of(pod)?))).collect()
 }
 
 /// Asks the agent of a pod: at its address `at` where no certificate proves who answers, since its name may lead anywhere.
-async fn ask(pod: &str, host: String, at: Option<&IpAddr>, speech: &Speech) -> Result<AgentReport, Error> {
+async fn ask<T>(
+    pod: &str,
+    host: String,
+    at: Option<&IpAddr>,
+    speech: &Speech,
+    read: fn(&[u8]) -> Option<T>,
+) -> Result<T, Error> {
     let failed = |source| Error::Connection { pod: pod.to_owned(), source };
     let port = u16::try_from(api::ports::KAFKA_AGENT).unwrap_or_default();
     let Speech::Tls(tls) = speech else {
         let own = at.ok_or_else(|| std::io::Error::other("no pod of the cluster's own has an address"));
         let stream = TcpStream::connect((*own.map_err(failed)?, port)).await;
-        return converse(pod, stream.map_err(failed)?).await;
+        return converse(pod, stream.map_err(failed)?, read).await;
     };
     let connect = TcpStream::connect((host.as_str(), port));
     let config = kafka_admin::client_config(tls)
         .map_err(|source| Error::Certificate { pod: pod.to_owned(), source })?;
     let stream = connect.await.map_err(failed)?;
     let name = ServerName::try_from(host).map_err(|error| failed(std::io::Error::other(error)))?;
-    converse(pod, TlsConnector::from(config).connect(name, stream).await.map_err(failed)?).await
+    converse(pod, TlsConnector::from(config).connect(name, stream).await.map_err(failed)?, read).await
 }
 
 /// Asks the agent of a pod over a connection.
-async fn converse(pod: &str, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<AgentReport, Error> {
+async fn converse<T>(
+    pod: &str,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    read: fn(&[u8]) -> Option<T>,
+) -> Result<T, Error> {
     let failed = |source| Error::Connection { pod: pod.to_owned(), source };
     // The connection is of use once.
     let request = format!("GET {BROKER_STATE} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n");
@@ -264,8 +318,8 @@ async fn converse(pod: &str, mut stream: impl AsyncRead + AsyncWrite + Unpin) ->
     let mut answer = Vec::new();
     // An agent may close the connection without a farewell: what counts is that the answer is whole.
     let ended = stream.take(LONGEST).read_to_end(&mut answer).await;
-    match (report(&answer), ended) {
-        (Some(report), _) => Ok(report),
+    match (read(&answer), ended) {
+        (Some(said), _) => Ok(said),
         (None, Err(error)) => Err(failed(error)),
         (None, Ok(_)) => Err(Error::Answer { pod: pod.to_owned() }),
     }
@@ -274,8 +328,7 @@ async fn converse(pod: &str, mut stream: impl AsyncRead + AsyncWrite + Unpin) ->
 /// The report in an answer, with each kind of plug-in once: whoever answers for an agent fills no memory. A class of tiered storage is
 /// none of them, because Kafka does not start without it.
 fn report(answer: &[u8]) -> Option<AgentReport> {
-    let text = std::str::from_utf8(answer).ok().filter(|text| text.starts_with(GOOD))?;
-    let read: AgentReport = serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()?;
+    let read: AgentReport = serde_json::from_str(body(answer)?).ok()?;
     let mut kept: Vec<PlugIn> = Vec::new();
     for plug_in in read.missing_plug_ins {
         let is_known = kept.iter().any(|known| discriminant(known) == discriminant(&plug_in));
@@ -290,9 +343,51 @@ fn report(answer: &[u8]) -> Option<AgentReport> {
     Some(AgentReport { missing_plug_ins: kept, certificates })
 }
 
+/// Whether a node recovers its logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Recovering {
+    No,
+    Yes(RecoveryState),
+}
+
+/// Whether a node recovers its logs, in an answer.
+fn recovery(answer: &[u8]) -> Option<Recovering> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct State {
+        broker_state: u8,
+        recovery_state: Option<RecoveryState>,
+    }
+    let state: State = serde_json::from_str(body(answer)?).ok()?;
+    Some(if state.broker_state == RECOVERY {
+        Recovering::Yes(state.recovery_state.unwrap_or_default())
+    } else {
+        Recovering::No
+    })
+}
+
+/// The body of a good answer.
+fn body(answer: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(answer).ok().filter(|text| text.starts_with(GOOD))?;
+    Some(text.split_once("\r\n\r\n")?.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_of_a_recovery_is_read() {
+        let said = |body: &str| recovery(format!("{GOOD}OK\r\n\r\n{body}").as_bytes());
+        let left = r#"{"brokerState":2,"recoveryState":{"remainingLogsToRecover":3,"remainingSegmentsToRecover":5}}"#;
+        let expected = RecoveryState { remaining_logs_to_recover: 3, remaining_segments_to_recover: 5 };
+        assert_eq!(said(left), Some(Recovering::Yes(expected)));
+        assert_eq!(said(r#"{"brokerState":2}"#), Some(Recovering::Yes(RecoveryState::default())));
+        for other in [r#"{"brokerState":1}"#, r#"{"brokerState":3,"missingPlugIns":[]}"#] {
+            assert_eq!(said(other), Some(Recovering::No), "{other}");
+        }
+        assert_eq!((said("{}"), said("")), (None, None));
+    }
 
     #[test]
     fn an_answer_is_read_and_what_is_none_is_not() {

@@ -210,6 +210,9 @@ impl Answers {
                 let in_use = self.agents.certificates_in_use(key, observed, pods, patience).await;
                 in_use.map(Answer::CertificatesInUse)
             }
+            Need::Recoveries(pods) => {
+                self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
+            }
             Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
                 Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
             }

@@ -1,6 +1,6 @@
 //! Deletes the pods that a plan wants restarted now, and says why. No policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -53,29 +53,34 @@ impl Restart<'_> {
         if go.is_empty() {
             return Ok(None);
         }
-        if let Some(why) = outdated(applier, key, observed, plan).await? {
-            tracing::info!(cluster = %key, pods = go.join(", "), why, "restart put off");
-            return Ok(Some(why));
-        }
+        let mut gone = BTreeSet::new();
         for name in go {
+            // A slow API server takes its time for each deletion of a batch: what was decided is looked at anew before the next one.
+            if let Some(why) = outdated(applier, key, observed, plan, &gone).await? {
+                tracing::info!(cluster = %key, pods = go.join(", "), ?gone, why, "restart put off");
+                // The rest is decided about when those that are gone are back.
+                return Ok(gone.is_empty().then_some(why));
+            }
             let Some(pod) = observed.pods.get(name) else { continue };
             self.mandate.check()?;
             delete_claims(applier, key, plan, name).await?;
             if self.deleted_pods.delete(applier, key, pod).await? {
                 announce(self.events, key, observed, plan, pod);
             }
+            gone.insert(name.as_str());
         }
         Ok(None)
     }
 }
 
 /// Why a restart is not made any more that was planned: writing the plan took so long that Kafka's partitions may be different by
-/// now, or another pod of the cluster was replaced or is going, which no cache had heard of.
+/// now, or another pod of the cluster was replaced or is going, which no cache had heard of. `gone`: those that this batch has deleted.
 async fn outdated(
     applier: &Applier,
     key: &ObjectRef,
     observed: &Observed,
     plan: &Plan,
+    gone: &BTreeSet<&str>,
 ) -> Result<Option<String>, ApplyError> {
     let mut live = BTreeMap::new();
     let labels = format!("{}={},{}=Kafka", api::labels::CLUSTER, key.name, api::labels::KIND);
@@ -84,7 +89,8 @@ async fn outdated(
     };
     applier.each_metadata::<Pod>(&key.namespace, Some(&labels), None, each).await?;
     let known = |pod: &String| observed.pods.get(pod).map(|pod| standing(&pod.metadata));
-    let changed = plan.nodes.iter().map(|node| &node.pod).find(|pod| live.get(*pod) != known(pod).as_ref());
+    let mut others = plan.nodes.iter().map(|node| &node.pod).filter(|pod| !gone.contains(pod.as_str()));
+    let changed = others.find(|pod| live.get(*pod) != known(pod).as_ref());
     if let Some(pod) = changed {
         return Ok(Some(format!("pod {pod} is not the one that the plan was made for")));
     }
@@ -149,7 +155,6 @@ fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::{Arc, Mutex};
 
     use jiff::SignedDuration;
@@ -172,6 +177,10 @@ mod tests {
         Refused(&'static str),
         /// It ends the connection without an answer, and the object is gone, or not.
         Unanswered(&'static str, bool),
+        /// It takes so many milliseconds for it.
+        Slow(u64),
+        /// As soon as it is made, another pod has the name of this one.
+        Replaces(&'static str),
     }
 
     /// An API server with the pod `c-p-0` of this UID that notes what is deleted, with the body of the request.
@@ -182,7 +191,7 @@ mod tests {
         let noted = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&noted);
         tokio::spawn(async move {
-            let mut is_gone = false;
+            let (mut is_gone, mut others) = (false, 0);
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut text = String::new();
                 let mut buffer = [0; 4096];
@@ -207,6 +216,10 @@ mod tests {
                         continue;
                     }
                     Bad::Refused(name) if deletes && path.contains(name) => code = 500,
+                    Bad::Slow(ms) if deletes => {
+                        tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
+                    }
+                    Bad::Replaces(_) if deletes => others += 1,
                     _ => {}
                 }
                 let status = if code == 200 { "Success" } else { "Failure" };
@@ -215,8 +228,17 @@ mod tests {
                     serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": status,
                         "message": "", "reason": "", "code": code})
                 } else {
-                    let pod = serde_json::json!({"metadata": {"name": "c-p-0", "uid": uid}});
-                    let items = if is_gone { Vec::new() } else { vec![pod] };
+                    let pod =
+                        |name: &str, uid: &str| serde_json::json!({"metadata": {"name": name, "uid": uid}});
+                    let mut items = if is_gone { Vec::new() } else { vec![pod("c-p-0", uid)] };
+                    items.extend(["c-p-1", "c-p-2"].map(|name| {
+                        let is_other =
+                            others > 0 && matches!(bad, Bad::Replaces(replaced) if replaced == name);
+                        pod(name, if is_other { "new" } else { name })
+                    }));
+                    if path.contains("fieldSelector") {
+                        items.retain(|item| path.contains(item["metadata"]["name"].as_str().unwrap()));
+                    }
                     serde_json::json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
                         "metadata": {"resourceVersion": "1"}, "items": items})
                 };
@@ -235,14 +257,28 @@ mod tests {
     /// What came of the restart of the pod `c-p-0`, which the caches know with the UID `u`; and the pods that count as going.
     async fn restarted(
         client: kube::Client,
+        plan: Plan,
+    ) -> (Result<Option<String>, Error>, BTreeSet<String>) {
+        restarted_together(client, plan, &["c-p-0"]).await
+    }
+
+    /// What came of the restart of these pods: beside `c-p-0` there are two with UIDs that are their names.
+    async fn restarted_together(
+        client: kube::Client,
         mut plan: Plan,
+        pods: &[&str],
     ) -> (Result<Option<String>, Error>, BTreeSet<String>) {
         let events = Events::start(client.clone(), events::CLUSTER_OPERATOR, "test");
-        let pod = serde_json::json!({"metadata": {"name": "c-p-0", "uid": "u"}});
         let mut observed = Observed::default();
-        observed.pods.insert("c-p-0".to_owned(), Arc::new(serde_json::from_value(pod).unwrap()));
-        plan.nodes.push(PlannedNode { id: 0, pod: "c-p-0".to_owned(), pod_set: "c-p".to_owned() });
-        let (key, go) = (ObjectRef::new("ns", "c"), ["c-p-0".to_owned()]);
+        for (id, (name, uid)) in
+            [("c-p-0", "u"), ("c-p-1", "c-p-1"), ("c-p-2", "c-p-2")].into_iter().enumerate()
+        {
+            let pod = serde_json::json!({"metadata": {"name": name, "uid": uid}});
+            observed.pods.insert(name.to_owned(), Arc::new(serde_json::from_value(pod).unwrap()));
+            plan.nodes.push(PlannedNode { id: id as i32, pod: name.to_owned(), pod_set: "c-p".to_owned() });
+        }
+        let key = ObjectRef::new("ns", "c");
+        let go: Vec<String> = pods.iter().map(|pod| (*pod).to_owned()).collect();
         let (applier, mandate, deleted_pods) =
             (Applier::new(client), Mandate::unlimited(), DeletedPods::default());
         let restart = Restart {
@@ -284,6 +320,29 @@ mod tests {
                 (usize::from(deletes), usize::from(deletes))
             );
         }
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_batch_stays_when_what_was_decided_is_old_or_another_pod_was_replaced_meanwhile() {
+        let all = ["c-p-0", "c-p-1", "c-p-2"];
+        for (bad, seconds_ago, deleted) in [
+            (Bad::No, 0, 3),
+            // The first deletion takes until Kafka's answer is too old for the second.
+            (Bad::Slow(1500), 4, 1),
+            // A pod that stays: it may be a replica that the batch counts on.
+            (Bad::Replaces("c-p-2"), 0, 1),
+        ] {
+            let (client, noted) = api_server("u", bad).await;
+            let pods = if matches!(bad, Bad::Replaces(_)) { &all[..2] } else { &all[..] };
+            let (ended, going) = restarted_together(client, asked(seconds_ago), pods).await;
+            assert_eq!(ended.unwrap(), None, "some went");
+            assert_eq!((going.len(), noted.lock().unwrap().len()), (deleted, deleted));
+        }
+        // When the first one cannot go, none does, and that is told.
+        let (client, noted) = api_server("other", Bad::No).await;
+        let (ended, _) = restarted_together(client, asked(0), &all).await;
+        assert!(ended.unwrap().is_some_and(|why| why.contains("pod c-p-0 is not the one")));
+        assert!(noted.lock().unwrap().is_empty());
     }
 
     #[test]

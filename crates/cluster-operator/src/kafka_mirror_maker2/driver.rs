@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::memory::{Memories, Memory};
 use super::others::{bytes_of_connectors, see_others};
+use super::progress::Progresses;
 use crate::caches::{self, Caches, KAFKA_MIRROR_MAKER2};
 use crate::deleted_pods::DeletedPods;
 use crate::kafka_connector::apis::{Apis, Look};
@@ -58,6 +59,7 @@ pub(crate) struct Parts {
     pub observer: Observer,
     pub apis: Arc<Apis>,
     pub plugins: KnownPlugins,
+    pub progress: Progresses,
     /// Counts automatic restarts of connectors.
     pub auto_restarts: prometheus::Counter,
 }
@@ -99,8 +101,9 @@ impl MirrorMakers {
         self.memories.change(key, |known| {
             (known.removals, known.wanted) = (removals.clone(), wanted);
         });
+        let progress = parts.progress.of(key, resource);
         let resource = Arc::clone(resource);
-        Ok(Some((Live { resource, observed, connect, past, answered, removals }, place)))
+        Ok(Some((Live { resource, observed, connect, past, answered, progress, removals }, place)))
     }
 
     /// What Connect says of its connectors. What is found out of others is noted.
@@ -293,6 +296,11 @@ impl Kind for MirrorMakers {
             }
         }
         self.memories.change(key, |memory| memory.not_before = Some(Instant::now()));
+        if plan.asks_progress {
+            let question =
+                || planner::kafka_mirror_maker2::progress::question(&live.resource, &live.observed);
+            self.parts.progress.look(key, &live.resource, question);
+        }
         if !take_off(&self.parts.means.applier, key, &*live.resource, keys(&answered)).await? {
             after.look_again = Some(NEXT);
         }
@@ -304,5 +312,6 @@ impl Kind for MirrorMakers {
         self.memories.forget(key);
         self.parts.apis.forget(key);
         self.parts.plugins.forget(key);
+        self.parts.progress.forget(key);
     }
 }

@@ -3,6 +3,8 @@
 //! One pass looks after the workers and their connectors: it lists the connectors with one request, and makes at most one call about
 //! each of them, beside each other.
 
+mod asking;
 pub(crate) mod driver;
 mod memory;
 mod others;
+pub(crate) mod progress;

@@ -29,9 +29,16 @@ fn mirror(name: &str) -> Value {
 
 /// A world whose operator asks the stand-in.
 async fn world(prefix: &str, stand_in: &ConnectStandIn) -> World {
+    world_with(prefix, stand_in, &[]).await
+}
+
+async fn world_with(prefix: &str, stand_in: &ConnectStandIn, variables: &[(&str, &str)]) -> World {
     let mut world = World::with(ApiServer::shared().await.unwrap(), prefix, Fate::Ready).await;
     world.set("KASTELLAN_CONNECT_ADDRESSES", &format!("*={}", stand_in.address()));
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "1000");
+    for (name, value) in variables {
+        world.set(name, value);
+    }
     world.start_operator().await;
     collect(&world);
     world
@@ -253,4 +260,28 @@ async fn a_connector_that_no_worker_starts_goes_with_its_mirror_and_one_that_sta
     stand_in.refuse_removals(false);
     until("it is removed", || stand_in.names() == [SOURCE]).await;
     world.until(KIND, "m", "is ready as it is", ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_does_not_say_how_far_it_is_holds_nothing_up() {
+    let stand_in = ConnectStandIn::start().await.unwrap();
+    stand_in.say_offsets(json!({"offsets": [
+        {"partition": {"cluster": "src", "topic": "orders", "partition": 0}, "offset": {"offset": 5}}]}));
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let world = world_with("silent-sources", &stand_in, &[("KASTELLAN_MIRROR_LAG", "true")]).await;
+    let mut whole = mirror("m");
+    let address = silent.local_addr().unwrap().to_string();
+    whole["spec"]["mirrors"][0]["source"] = json!({"alias": "src", "bootstrapServers": address});
+    world.apply(&whole).await;
+    let found = world.promptly(KIND, "m", "is ready", ready).await;
+    assert_eq!(found.data["status"]["mirrors"], Value::Null, "{}", found.data["status"]);
+    wait::until(DEADLINE, "the source is asked", || async { silent.accept().await.ok() }).await.unwrap();
+    // It goes on while the source is waited for.
+    whole["spec"]["mirrors"][0].as_object_mut().unwrap().remove("checkpointConnector");
+    world.apply(&whole).await;
+    until("the checkpoint connector is gone", || stand_in.names() == [SOURCE]).await;
+    let told = json!([{"sourceAlias": "src"}]);
+    let is_told = |found: &DynamicObject| ready(found) && found.data["status"]["mirrors"] == told;
+    world.until(KIND, "m", "tells of a mirror of which nothing is known", is_told).await;
 }

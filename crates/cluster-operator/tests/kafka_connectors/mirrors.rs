@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use api::KafkaMirrorMaker2;
+use api::common::connector::ConnectorState;
 use cluster_operator::settings::Settings;
 use kafka_admin::{Admin, AdminConfig, NewTopic};
 use operator_runtime::env::Env;
@@ -21,6 +22,8 @@ const RECORDS: usize = 10_000;
 const MORE: usize = 500;
 /// Records that are at the target before, so that offsets are others there.
 const BEFORE: usize = 7;
+/// Records that come at the source when nothing is mirrored any more.
+const LEFT: usize = 40;
 /// A value that nobody may see.
 const SECRET: &str = "hunter2-and-more";
 
@@ -70,6 +73,36 @@ fn record(number: usize) -> String {
     format!("order-{number:05}")
 }
 
+/// The status says how far the mirror is: with all records, and with a connector that is stopped while more come.
+async fn told_of(world: &test_world::World<MirrorOperator>, from: &str) {
+    let only = |found: &KafkaMirrorMaker2| {
+        let mirrors = found.status.as_ref()?.mirrors.clone()?;
+        mirrors.first().cloned().filter(|_| mirrors.len() == 1)
+    };
+    let whole = |found: &KafkaMirrorMaker2| {
+        only(found).is_some_and(|mirror| {
+            mirror.source_alias.as_deref() == Some("here")
+                && mirror.lag == Some(0)
+                && mirror.last_checkpoint.is_some()
+        })
+    };
+    Box::pin(world.until("m", "has mirrored all", whole)).await;
+    let mut found = world.resources.get("m").await.unwrap();
+    let mirrors = found.spec.mirrors.as_mut().unwrap();
+    mirrors[0].source_connector.as_mut().unwrap().state = Some(ConnectorState::Stopped);
+    found.metadata.managed_fields = None;
+    world.resources.replace("m", &kube::api::PostParams::default(), &found).await.unwrap();
+    let stopped = |found: &KafkaMirrorMaker2| {
+        conditions::is_current(found)
+            && serde_json::to_string(&found.status).is_ok_and(|status| status.contains("STOPPED"))
+    };
+    Box::pin(world.until("m", "has stopped", stopped)).await;
+    produce(from, "orders", (0..LEFT).map(record).collect()).await.unwrap();
+    let left = i64::try_from(LEFT).unwrap();
+    Box::pin(world.until("m", "lags", |found| only(found).is_some_and(|mirror| mirror.lag == Some(left))))
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated_offset() {
     let (source, target) = tokio::join!(kafka(), kafka());
@@ -102,6 +135,7 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
     world.set("STRIMZI_LEADER_ELECTION_ENABLED", "false");
     world.set("KASTELLAN_CONNECT_ADDRESSES", &format!("*={}", worker.address()));
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "2000");
+    world.set("KASTELLAN_MIRROR_LAG", "true");
     world.start_operator().await;
     let placeholder = format!("${{strimzidir:{}:secret}}", worker.folder().display());
     let jaas = format!("a.Module required password=\"{placeholder}\";");
@@ -111,11 +145,10 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
             "target": {"alias": "there", "bootstrapServers": to, "groupId": "mirror", "configStorageTopic": "c",
                 "statusStorageTopic": "s", "offsetStorageTopic": "o"},
             "mirrors": [{
-                // Kafka asks for no password; it is here to be seen nowhere.
-                "source": {"alias": "here", "bootstrapServers": from,
-                    "authentication": {"type": "custom", "config": {"sasl.jaas.config": jaas}}},
+                "source": {"alias": "here", "bootstrapServers": from},
                 "topicsPattern": "orders.*", "groupsPattern": "shop",
-                "sourceConnector": {"tasksMax": 2, "config": {"replication.factor": 1, "offset-syncs.topic.replication.factor": 1,
+                // Kafka asks for no password; it is here to be seen nowhere.
+                "sourceConnector": {"tasksMax": 2, "config": {"source.consumer.sasl.jaas.config": jaas, "replication.factor": 1, "offset-syncs.topic.replication.factor": 1,
                     "offset.lag.max": 0, "refresh.topics.interval.seconds": 2}},
                 "checkpointConnector": {"config": {"checkpoints.topic.replication.factor": 1, "sync.group.offsets.enabled": true,
                     "sync.group.offsets.interval.seconds": 1, "emit.checkpoints.interval.seconds": 1,
@@ -147,6 +180,7 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
     assert!(!topics.contains_key("here.private"), "{:?}", topics.keys());
     assert!(is_written(&target.log_dir(0), b"a.Module"), "Connect keeps its configurations there");
     assert!(!is_written(&target.log_dir(0), SECRET.as_bytes()), "the password is in no topic");
+    told_of(&world, &from).await;
     let status = serde_json::to_string(&world.resources.get("m").await.unwrap()).unwrap();
     assert!(!status.contains(SECRET), "{status}");
 }

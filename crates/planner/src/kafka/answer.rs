@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::agent::{AgentReport, CertificatesInUse};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::exposed::NodeAddresses;
@@ -49,6 +49,8 @@ pub enum Answer {
     AgentReports(BTreeMap<String, AgentReport>),
     /// Which certificates those pods use that answered; `None`: theirs are read at the start alone.
     CertificatesInUse(BTreeMap<String, Option<CertificatesInUse>>),
+    /// The pods that recover logs, by name, of those that answered.
+    Recoveries(BTreeMap<String, RecoveryState>),
     /// What the safety of a restart depends on.
     Roll(RollKafka),
     /// Whether the API server takes the pod.

@@ -91,6 +91,8 @@ pub struct Cluster {
     pub node_config: BTreeMap<i32, BTreeMap<String, String>>,
     /// Where racks come from.
     pub rack: Option<Rack>,
+    /// How many brokers of one rack may restart at the same time; at least 1.
+    pub max_parallel_restarts: usize,
     /// Liveness probe of the Kafka container.
     pub liveness: Probe,
     /// Readiness probe of the Kafka container.

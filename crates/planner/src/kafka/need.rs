@@ -53,6 +53,9 @@ pub enum Need {
     /// Which certificates the Kafka of each of these pods uses, by the name of the pod: their UIDs. Answer:
     /// [`Answer::CertificatesInUse`](super::answer::Answer::CertificatesInUse).
     CertificatesInUse(BTreeMap<String, String>),
+    /// Which of these pods, which run and are not ready, recover logs that an unclean stop left: by name, each with its UID. Answer:
+    /// [`Answer::Recoveries`](super::answer::Answer::Recoveries).
+    Recoveries(BTreeMap<String, Option<String>>),
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`](super::answer::Answer::Roll).
     Roll(Pods),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::{AgentReport, CertificatesInUse};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -77,6 +77,8 @@ pub struct Observed {
     pub made: BTreeMap<String, Material>,
     /// What the safety of a restart depends on, as Kafka says it; `None`: it was not asked or did not answer.
     pub roll: Option<RollKafka>,
+    /// Pods that recover logs which an unclean stop left; `None`: no plan asked, or no agent answered.
+    pub recoveries: Option<BTreeMap<String, RecoveryState>>,
     /// Whether the API server would create a pod in the place of the one with this name.
     pub admissions: BTreeMap<String, Admission>,
     /// Whether the API server would take the writes of objects with overrides of users'.

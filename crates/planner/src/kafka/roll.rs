@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use api::StrimziPodSet;
 use api::conditions::reasons;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::Resource;
 use objects::{ObjectId, Write};
@@ -21,14 +21,18 @@ use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_basis::RollBasis;
 use super::roll_order::{self, Decision};
+use super::roll_recovery;
 use super::roll_rules::Rules;
-use super::roll_view::{RollKafka, RollNode};
+use super::roll_view::{Batches, RollKafka, RollNode};
 use crate::restart_reason::RestartReason;
 use crate::roll::waiting::{self, WaitKind, Waiting};
 use crate::silence::{Silence, SilenceKind};
 
 /// Partitions that a warning names.
 const NAMED: usize = 10;
+
+/// How long a batch waits until it is full, in all of a wait: then it goes as it is.
+const GATHERING: SignedDuration = SignedDuration::from_mins(1);
 
 /// The next step of a roll.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -54,10 +58,11 @@ pub struct Roll {
 }
 
 impl Roll {
-    /// The pods to delete now, when the writes of the plan have changed these objects.
+    /// The pods to delete now, when the writes of the plan have changed these objects: all or none, since what stays behind of a batch
+    /// is a batch of its own.
     pub fn going(&self, changed: &BTreeSet<ObjectId>) -> Vec<String> {
         let stays = |pod: &String| self.unless_changed.get(pod).is_some_and(|set| changed.contains(set));
-        self.now.iter().filter(|pod| !stays(pod)).cloned().collect()
+        if self.now.iter().any(stays) { Vec::new() } else { self.now.clone() }
     }
 
     /// Notes which pods go only when the write of their set changes nothing. `pods` are all of them, each with its set.
@@ -125,22 +130,30 @@ pub fn decide(
     let is_due = decision.is_none() && nodes.iter().any(|node| !node.reasons.is_empty());
     // Copies that nothing keeps are named as soon as they are there, not only when it is too late.
     let is_lossy = nodes.iter().any(|node| node.broker && node.loses_storage);
+    let mut is_under_way = false;
+    if is_due {
+        outcome.needs.extend(roll_recovery::need(&nodes, observed));
+        is_under_way = roll_recovery::note(&mut nodes, observed);
+    }
     let mut view = None;
     if is_due || (is_lossy && pod_state::some_broker_is_ready(observed)) {
         match ask(&nodes, observed) {
             Ok(known) => view = Some(known),
-            Err(need) => {
-                outcome.needs.push(need);
-                return outcome;
-            }
+            Err(need) => outcome.needs.push(need),
         }
+    }
+    if !outcome.needs.is_empty() {
+        return outcome;
     }
     if let Some(Ok(brokers)) = view.as_deref().map(|view| &view.brokers) {
         for node in &mut nodes {
             node.rack = brokers.registered.get(&node.id).cloned().flatten();
         }
     }
-    let rules = view.as_deref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
+    let batches = batches(cluster, observed, now);
+    let rules = view
+        .as_deref()
+        .map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)).in_batches(batches));
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
@@ -152,7 +165,8 @@ pub fn decide(
         (None, None) => Decision::Settled,
     };
     step(decision, &nodes, desired, observed, now, &mut outcome);
-    if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
+    is_under_way |= view.as_ref().is_some_and(|view| view.is_under_way());
+    if is_under_way && said_since(observed).is_none() {
         // Nothing is wrong while the nodes still may take their time to answer.
         if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| waits.kind != WaitKind::Refused) {
             waits.kind = WaitKind::AnswerUnderWay;
@@ -167,6 +181,15 @@ pub fn decide(
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
     }
     outcome
+}
+
+/// How many brokers go at the same time. A status that tells of a wait in the future is that of a clock which was set back.
+fn batches(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Batches {
+    let is_short = |since: Timestamp| {
+        let waited = now.duration_since(since);
+        waited >= SignedDuration::ZERO && waited < GATHERING
+    };
+    Batches { most: cluster.max_parallel_restarts, gather: said_since(observed).is_none_or(is_short) }
 }
 
 /// Lets nothing go for an answer that took Kafka so long that it may not be so any more.
@@ -314,6 +337,7 @@ fn nodes(
             loses_storage: loses_claims
                 || live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
             loses_claims,
+            recovers: None,
             reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });

@@ -1,5 +1,6 @@
 //! The order of a roll of Kafka's nodes: that of [`crate::roll::order`], which is Strimzi's, with controllers before brokers and the
-//! active controller last of its group. What may go is the subject of [`super::roll_rules`].
+//! active controller last of its group. What may go is the subject of [`super::roll_rules`], what may go at the same time that of
+//! [`super::roll_batch`].
 
 use std::collections::BTreeSet;
 
@@ -24,6 +25,7 @@ impl Member for RollNode {
             long: self.long,
             served: self.served,
             unscheduled: self.unscheduled,
+            busy: self.recovers.as_deref(),
             reasons: &self.reasons,
         }
     }
@@ -44,6 +46,14 @@ impl order::Rules<RollNode> for Rules<'_> {
 
     fn goes_last(&self, node: &RollNode) -> bool {
         node.controller && self.active_controller() == Some(node.id)
+    }
+
+    fn joins(&self, batch: &BTreeSet<i32>, node: &RollNode) -> bool {
+        Rules::joins(self, batch, node)
+    }
+
+    fn gathers(&self, batch: &BTreeSet<i32>, others: &[&RollNode]) -> Option<String> {
+        Rules::gathers(self, batch, others)
     }
 }
 

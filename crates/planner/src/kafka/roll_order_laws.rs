@@ -37,6 +37,7 @@ prop_compose! {
             unscheduled: flags[i].2,
             loses_storage: flags[i].3,
             loses_claims: false,
+            recovers: None,
             reasons: reasons[due[i] as usize].iter().copied().collect(),
         }).collect();
         let follower = |n: &RollNode| RollVoter { id: n.id, lag_ms: lags[n.id as usize] };

@@ -6,11 +6,14 @@
 //!   loses the only copy that is in sync, or, on storage that ends with the pod, the only complete copy.
 //! - Where Kafka does not say how it is, only what is down may go, and what is kept from answering by certificates that the
 //!   restart brings.
+//! - What recovers its logs after an unclean stop goes when it is done: it would begin anew, and nobody else has what it has yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::roll_basis;
-use super::roll_view::{PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter};
+use super::roll_view::{
+    Batches, PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter,
+};
 use crate::restart_reason::RestartReason;
 use crate::silence::{Silence, SilenceKind};
 
@@ -25,7 +28,9 @@ const CLOSELY_MS: i64 = 3000;
 /// The rules for one cluster at one moment.
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
-    nodes: &'a [RollNode],
+    pub(super) nodes: &'a [RollNode],
+    /// How many may go at the same time.
+    pub(super) batches: Batches,
     kafka: &'a RollKafka,
     fetch_timeout_ms: i64,
     /// Indexes of the partitions that have a replica on a node.
@@ -56,7 +61,8 @@ impl<'a> Rules<'a> {
             })
         };
         let (following, following_closely) = (within(SESSION_MS), within(CLOSELY_MS));
-        Self { nodes, kafka, fetch_timeout_ms, on_node, following, following_closely }
+        let batches = Batches::OFF;
+        Self { nodes, batches, kafka, fetch_timeout_ms, on_node, following, following_closely }
     }
 
     /// The active controller, when it is known.
@@ -67,6 +73,9 @@ impl<'a> Rules<'a> {
     /// Why these nodes may not be down together; `None`: they may.
     pub(super) fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
         let members: Vec<&RollNode> = self.nodes.iter().filter(|node| batch.contains(&node.id)).collect();
+        if let Some(words) = members.iter().find_map(|node| node.recovers.as_deref()) {
+            return Some(words.to_owned());
+        }
         let controllers: Vec<&RollNode> = members.iter().copied().filter(|node| node.controller).collect();
         let brokers: Vec<&RollNode> = members.iter().copied().filter(|node| node.broker).collect();
         let of_controllers = || (!controllers.is_empty()).then(|| self.of_controllers(&controllers))?;
@@ -152,6 +161,22 @@ impl<'a> Rules<'a> {
         }
     }
 
+    /// Whether a ready broker may go at the same time as these ready brokers, which may go together.
+    pub(super) fn fit_together(&self, mut members: Vec<&'a RollNode>, node: &RollNode) -> bool {
+        let (Ok(Some(_)), Ok(brokers)) = (&self.kafka.quorum, &self.kafka.brokers) else { return false };
+        // Two are judged more strictly than one. Where two are in order, a third changes only what is said of its own partitions.
+        let is_first_pair = members.len() == 1;
+        let Some(node) = self.nodes.iter().find(|other| other.id == node.id) else { return false };
+        members.push(node);
+        let judged = if is_first_pair { members.as_slice() } else { &members[members.len() - 1..] };
+        let mut touched = judged.iter().flat_map(|node| self.on_node.get(&node.id).into_iter().flatten());
+        self.cannot_register(node).is_none()
+            && touched.all(|index| {
+                let partition = brokers.partitions.get(*index);
+                partition.is_none_or(|partition| self.blocks(partition, brokers, &members).is_none())
+            })
+    }
+
     /// A broker that restarts comes back only where a quorum takes its registration.
     fn cannot_register(&self, node: &RollNode) -> Option<String> {
         match &self.kafka.quorum {
@@ -221,6 +246,8 @@ impl<'a> Rules<'a> {
     /// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart
     ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
     ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
+    /// - Of several that go at once, two share no partition that would be short without both, however few replicas it has, and none at
+    ///   all where the restart of one of them destroys what it has stored: one by one they may go.
     fn blocks(
         &self,
         partition: &RollPartition,
@@ -230,7 +257,11 @@ impl<'a> Rules<'a> {
         let leaves = |id: i32| members.iter().copied().find(|node| node.id == id);
         let is_destroyed = members.iter().any(|node| node.may_lose_records());
         let counts = |id: i32| {
-            if is_destroyed { self.is_closely_in_sync(partition, id) } else { self.is_in_sync(partition, id) }
+            if is_destroyed || members.len() > 1 {
+                self.is_closely_in_sync(partition, id)
+            } else {
+                self.is_in_sync(partition, id)
+            }
         };
         let left = partition.isr.iter().filter(|id| leaves(**id).is_none() && counts(**id)).count();
         let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).peekable();
@@ -248,6 +279,16 @@ impl<'a> Rules<'a> {
             going.find(|node| self.destroys(partition, brokers, members, node) && may_come(node.id))
         {
             return Some(Block::OnlyComplete { node: node.id });
+        }
+        let mut sharing = partition.replicas.iter().filter_map(|id| leaves(*id));
+        if let (Some(first), Some(second)) = (sharing.next(), sharing.next()) {
+            let mut all = [first, second].into_iter().chain(sharing);
+            if let Some(node) = all.find(|node| node.may_lose_records()) {
+                return Some(Block::Shared { node: node.id });
+            }
+            if left < partition.min_isr.max(1) {
+                return Some(Block::BelowMinimum);
+            }
         }
         let short = if takes_one {
             left < partition.min_isr
@@ -313,6 +354,10 @@ impl<'a> Rules<'a> {
                  replicas on brokers {} ({}){hint}",
                 list(&partition.replicas),
                 roll_basis::standing(partition)
+            ),
+            Block::Shared { node } => format!(
+                "partition {name} would lose what broker {node} has of it together with another replica, of those on brokers {}{hint}",
+                list(&partition.replicas)
             ),
             Block::BelowMinimum => {
                 let in_sync = partition.isr.iter().filter(|id| self.is_in_sync(partition, **id)).count();
@@ -385,6 +430,8 @@ enum Block {
     LastCopy { node: i32, destroyed: bool },
     /// What may be its last complete copy, which the restart would destroy.
     OnlyComplete { node: i32 },
+    /// What the restart of this node destroys, at the same time as another replica.
+    Shared { node: i32 },
     /// Replicas that writes need.
     BelowMinimum,
 }

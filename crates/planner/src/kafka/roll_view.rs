@@ -34,6 +34,8 @@ pub struct RollNode {
     pub loses_storage: bool,
     /// A restart destroys claims: what lies on them was there before this very pod.
     pub loses_claims: bool,
+    /// What it recovers after an unclean stop, in words; `None`: nothing. It is waited for, and not restarted: it would begin anew.
+    pub recovers: Option<String>,
     /// Why it has to restart; empty when it need not.
     pub reasons: BTreeSet<RestartReason>,
 }
@@ -48,6 +50,20 @@ impl RollNode {
     pub fn serves_nobody(&self) -> bool {
         self.state == PodState::Stuck && !self.may_lose_records()
     }
+}
+
+/// How many restart at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Batches {
+    /// Most brokers of a batch.
+    pub most: usize,
+    /// Whether a batch waits until brokers of its rack may go with it that may not yet.
+    pub gather: bool,
+}
+
+impl Batches {
+    /// One by one.
+    pub(super) const OFF: Self = Self { most: 1, gather: false };
 }
 
 /// One partition of any topic, internal ones too.

@@ -10,6 +10,7 @@ pub mod form;
 pub mod group;
 pub mod observed;
 pub mod plan;
+pub mod progress;
 pub mod references;
 pub mod removals;
 pub mod repeated;

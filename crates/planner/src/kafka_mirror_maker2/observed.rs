@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::KafkaMirrorMaker2;
 use jiff::Timestamp;
 
+use super::progress::Known;
 use super::removals::Removals;
 use crate::kafka_connector::actual::Actual;
 use crate::kafka_connector::asked::Annotation;
@@ -25,6 +26,8 @@ pub struct Live {
     pub past: BTreeMap<String, Past>,
     /// Annotations whose work is done and that are still there.
     pub answered: Vec<Annotation>,
+    /// How far its mirrors are.
+    pub progress: Known,
     /// Connectors that Connect has, or may have, and that the resource does not ask for.
     pub removals: Removals,
 }

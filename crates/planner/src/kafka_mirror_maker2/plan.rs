@@ -68,6 +68,8 @@ pub struct Plan {
     pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
+    /// Whether it may be asked how far the mirrors are: they are as the resource says.
+    pub asks_progress: bool,
 }
 
 impl From<Common> for Plan {
@@ -190,6 +192,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
             None
         }
     };
+    plan.asks_progress = of_connectors.is_some() && plan.calls.is_empty();
     findings.settle(true);
     let shown = Shown {
         workers: &workers,
@@ -198,6 +201,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         stuck,
         connect: &live.connect,
         plugins: &observed.plugins,
+        progress: &live.progress,
         connectors: of_connectors.as_ref(),
         not_removed: live.removals.failed(),
     };

@@ -8,6 +8,7 @@ use api::{KafkaMirrorMaker2, KafkaMirrorMaker2Status, labels, names, ports};
 use jiff::Timestamp;
 
 use super::observed::Connect;
+use super::progress::{self, Known};
 use super::removals::FailedRemoval;
 use crate::findings::Warning;
 use crate::kafka_connector::observed::AWAY;
@@ -36,6 +37,7 @@ pub(super) struct Shown<'a> {
     pub stuck: bool,
     pub connect: &'a Connect,
     pub plugins: &'a Plugins,
+    pub progress: &'a Known,
     /// The connectors that are wanted; `None`: nothing is known of them now.
     pub connectors: Option<&'a BTreeMap<String, OfConnector>>,
     /// Connectors that could not be removed, by name.
@@ -81,6 +83,11 @@ pub(super) fn of(resource: &KafkaMirrorMaker2, shown: &Shown<'_>, now: Timestamp
         replicas: i32::try_from(workers.replicas).ok(),
         label_selector: Some(labels::selector_text(&workers.labels())),
         ..KafkaMirrorMaker2Status::default()
+    };
+    status.mirrors = match shown.progress {
+        Known::Asked(known) if workers.replicas > 0 => Some(progress::shown(known)),
+        Known::NotYet if workers.replicas > 0 => old.and_then(|old| old.mirrors.clone()),
+        _ => None,
     };
     if workers.replicas > 0 {
         // What was known of connectors is the best that there is while nobody answers.

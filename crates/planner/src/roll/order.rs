@@ -1,8 +1,11 @@
 //! Which pods may restart next, and what a restart has to wait for. Pure.
 //!
-//! A roll is serial: one decision names at most one pod. A missing pod is made first, pods that serve nobody are replaced first,
-//! unready ones go before ready ones, and a pod that was made anew is waited for before the next one goes. What else may keep a pod
-//! from going is said by [`Rules`].
+//! A missing pod is made first, pods that serve nobody are replaced first, unready ones go before ready ones, and a pod that was made
+//! anew is waited for before the next one goes. What else may keep a pod from going is said by [`Rules`].
+//!
+//! Pods go one by one, but for ready ones of which the rules of the kind say that they may be down together: such a batch goes at
+//! once, and all of it is waited for before anything else goes. An operator that was killed in the middle of a batch finds some of it
+//! on its way down or up, and waits for that, too: the rest is decided about when it is back.
 //!
 //! Nothing is kept between two decisions. What the last one did shows in the pods, so an operator that was killed in
 //! the middle of a roll goes on where it was.
@@ -27,8 +30,17 @@ pub(crate) struct Facts<'a> {
     pub served: bool,
     /// It waits for a machine.
     pub unscheduled: bool,
+    /// What it does while it is not ready, in words, if that is known.
+    pub busy: Option<&'a str>,
     /// Why it has to restart; empty when it need not.
     pub reasons: &'a BTreeSet<RestartReason>,
+}
+
+impl Facts<'_> {
+    fn is_not_ready(&self) -> String {
+        let busy = self.busy.map(|words| format!(": {words}")).unwrap_or_default();
+        format!("pod {} is not ready{busy}", self.pod)
+    }
 }
 
 /// A pod that takes part in a roll.
@@ -60,6 +72,16 @@ pub(crate) trait Rules<M: Member> {
     fn goes_last(&self, _member: &M) -> bool {
         false
     }
+
+    /// Whether a ready pod may go at the same time as the pods of this batch, which may.
+    fn joins(&self, _batch: &BTreeSet<M::Id>, _member: &M) -> bool {
+        false
+    }
+
+    /// Why the batch waits although it may go: one of these ready pods that are due is soon to go with it.
+    fn gathers(&self, _batch: &BTreeSet<M::Id>, _others: &[&M]) -> Option<String> {
+        None
+    }
 }
 
 /// What to do now.
@@ -67,7 +89,7 @@ pub(crate) trait Rules<M: Member> {
 pub(crate) enum Decision<Id: Ord> {
     /// No pod has a reason to restart.
     Settled,
-    /// Restart these now; today it is one.
+    /// Restart these now: one, or a batch that may be down together.
     Restart(BTreeSet<Id>),
     /// A pod is on its way up or down, as pods of a roll are; the sentence says which.
     Starting(String),
@@ -94,7 +116,7 @@ pub(crate) fn by_pods<M: Member>(members: &[M]) -> Option<Decision<M::Id>> {
         return None;
     }
     let gate = gate(members, *first)?;
-    let why = format!("pod {} is not ready", gate.pod);
+    let why = gate.is_not_ready();
     Some(if gate.long { Decision::Held(held(*first, &why)) } else { Decision::Starting(why) })
 }
 
@@ -111,17 +133,24 @@ pub(crate) fn by_rules<M: Member>(members: &[M], rules: &impl Rules<M>) -> Decis
     let mut first_obstacle = None;
     // A ready pod is not taken down while another one that is down waits; another unready one may be what brings it back.
     let mut one_is_down = false;
-    for member in candidates {
+    for member in &candidates {
+        let member = *member;
         let facts = member.facts();
         if facts.state == PodState::Ready && one_is_down {
             continue;
         }
         let obstacle = match gate(members, member) {
-            Some(gate) => Some(format!("pod {} is not ready", gate.pod)),
+            Some(gate) => Some(gate.is_not_ready()),
             None => rules.obstacle(&BTreeSet::from([member.id()])),
         };
         match obstacle {
-            None => return Decision::Restart(BTreeSet::from([member.id()])),
+            None => match together(members, member, &candidates, rules) {
+                // A batch of others may be full.
+                Decision::Held(why) => {
+                    first_obstacle.get_or_insert(why);
+                }
+                goes => return goes,
+            },
             Some(why) => {
                 first_obstacle.get_or_insert(held(member, &why));
                 one_is_down |= facts.state != PodState::Ready && !facts.long;
@@ -129,6 +158,34 @@ pub(crate) fn by_rules<M: Member>(members: &[M], rules: &impl Rules<M>) -> Decis
         }
     }
     Decision::Held(first_obstacle.unwrap_or_default())
+}
+
+/// The restart of a pod that may go, with those of the candidates that go with it.
+fn together<M: Member>(
+    members: &[M],
+    first: &M,
+    candidates: &[&M],
+    rules: &impl Rules<M>,
+) -> Decision<M::Id> {
+    let mut batch = BTreeSet::from([first.id()]);
+    if first.facts().state != PodState::Ready {
+        return Decision::Restart(batch);
+    }
+    let may_join = |other: &M| {
+        other.id() != first.id() && other.facts().state == PodState::Ready && gate(members, other).is_none()
+    };
+    let mut others = Vec::new();
+    for other in candidates.iter().copied().filter(|other| may_join(other)) {
+        if rules.joins(&batch, other) {
+            batch.insert(other.id());
+        } else {
+            others.push(other);
+        }
+    }
+    match rules.gathers(&batch, &others) {
+        Some(why) => Decision::Held(held(first, &why)),
+        None => Decision::Restart(batch),
+    }
 }
 
 fn held(member: &impl Member, why: &str) -> String {

@@ -95,7 +95,7 @@ impl Member for Worker {
 
     fn facts(&self) -> Facts<'_> {
         let Situation { state, long, served, unscheduled } = self.situation;
-        Facts { pod: &self.pod, state, long, served, unscheduled, reasons: &self.reasons }
+        Facts { pod: &self.pod, state, long, served, unscheduled, busy: None, reasons: &self.reasons }
     }
 
     fn serves_nobody(&self) -> bool {

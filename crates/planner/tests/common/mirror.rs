@@ -13,6 +13,7 @@ use planner::kafka_connector::past::Past;
 use planner::kafka_mirror_maker2::form;
 use planner::kafka_mirror_maker2::observed::{Connect, Live};
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
+use planner::kafka_mirror_maker2::progress::Known;
 use planner::kafka_mirror_maker2::removals::Removals;
 use planner::kafka_mirror_maker2::view::View;
 use planner::silence::{Silence, SilenceKind};
@@ -30,6 +31,7 @@ pub(crate) struct Mirror {
     pub connect: Connect,
     pub past: BTreeMap<String, Past>,
     pub removals: Removals,
+    pub progress: Known,
     pub now: Timestamp,
 }
 
@@ -54,6 +56,7 @@ impl Mirror {
             connect: Connect::Unasked,
             past: BTreeMap::new(),
             removals: Removals::default(),
+            progress: Known::Off,
             now,
         }
     }
@@ -78,6 +81,7 @@ impl Mirror {
             connect,
             past: self.past.clone(),
             answered: Vec::new(),
+            progress: self.progress.clone(),
             removals,
         };
         let answer = |need: &Need| match need {

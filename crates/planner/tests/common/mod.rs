@@ -14,11 +14,12 @@ pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
 pub(crate) mod mirror;
+pub(crate) mod roll;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::{AgentReport, CertificatesInUse};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
@@ -36,7 +37,7 @@ use planner::kafka::observed::Observed;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::observed::TieredTopics;
 use planner::kafka::plan::Plan;
-use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use planner::kafka::roll_view::RollKafka;
 use planner::live_object::LiveObject;
 use planner::ownership::Holder;
 use planner::settings::PlanSettings;
@@ -51,6 +52,8 @@ pub(crate) struct World {
     pub storage_classes: BTreeMap<String, Option<bool>>,
     /// What Kafka says of a restart; `None`: all is well, and there are no topics.
     pub roll: Option<RollKafka>,
+    /// Pods that recover their logs.
+    pub recoveries: BTreeMap<String, RecoveryState>,
     /// Pods that the API server would not create, and why.
     pub refused_pods: BTreeMap<String, String>,
     /// Writes of objects with overrides that the API server would not take, by kind and name, and why.
@@ -135,6 +138,7 @@ impl World {
             in_use: BTreeMap::new(),
             held_topics: None,
             roll: None,
+            recoveries: BTreeMap::new(),
             refused_pods: BTreeMap::new(),
             refused_writes: BTreeMap::new(),
             strangers: BTreeMap::new(),
@@ -200,6 +204,10 @@ impl World {
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
+            Need::Recoveries(pods) => {
+                let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
+                Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())
+            }
             Need::AgentReports(agents) => {
                 let reports =
                     agents.keys().filter_map(|pod| Some((pod.clone(), self.agents.get(pod)?.clone())));
@@ -210,31 +218,6 @@ impl World {
                 panic!("{need:?} is about a cluster that goes")
             }
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
-        }
-    }
-
-    /// What Kafka says of a restart when every node follows and these partitions are all there are.
-    pub(crate) fn all_is_well(&self, partitions: Vec<RollPartition>) -> RollKafka {
-        let of_role = |role: &str| -> Vec<i32> {
-            let pods = self.observed.pods.iter();
-            pods.filter(|(_, pod)| pod.metadata.labels.as_ref().unwrap()[role] == "true")
-                .map(|(name, _)| name.rsplit_once('-').unwrap().1.parse().unwrap())
-                .collect()
-        };
-        let follows = |ids: &[i32]| ids.iter().map(|id| RollVoter { id: *id, lag_ms: Some(0) }).collect();
-        let (controllers, brokers) =
-            (of_role(api::labels::CONTROLLER_ROLE), of_role(api::labels::BROKER_ROLE));
-        let quorum = RollQuorum {
-            leader: controllers[0],
-            voters: follows(&controllers),
-            observers: follows(&brokers),
-            dynamic: true,
-        };
-        let registered = brokers.into_iter().map(|id| (id, None)).collect();
-        RollKafka {
-            asked_at: None,
-            quorum: Ok(Some(quorum)),
-            brokers: Ok(RollBrokers { partitions, registered, told_by: None }),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Rolls in the plan: what goes now, what waits and since when, and what the status says of it.
 
+mod batches;
 mod old_answers;
+mod recovery;
 
 use crate::common;
 

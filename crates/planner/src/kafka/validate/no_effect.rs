@@ -15,6 +15,13 @@ pub(super) fn say(kafka: &Kafka, findings: &mut Findings) {
             "spec.kafka.brokerRackInitImage (the agent looks up the rack, and comes with the operator's image)".to_owned(),
         );
     }
+    if kafka.spec.kafka.max_parallel_restarts.is_some_and(|most| most > 1) && kafka.spec.kafka.rack.is_none()
+    {
+        found.push(
+            "spec.kafka.maxParallelRestarts (brokers of one rack restart at the same time, and without spec.kafka.rack none has one)"
+                .to_owned(),
+        );
+    }
     if let Some(entity) = &kafka.spec.entity_operator {
         let template = entity.template.as_ref().and_then(|template| template.deployment.as_ref());
         let strategy = template.and_then(|deployment| deployment.deployment_strategy);

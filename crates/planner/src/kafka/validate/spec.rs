@@ -77,6 +77,7 @@ pub(super) fn read(
         config,
         node_config: BTreeMap::new(),
         rack,
+        max_parallel_restarts: max_parallel_restarts(spec, findings),
         liveness: Probe::read(spec.liveness_probe.as_ref(), KAFKA_PROBE),
         readiness: Probe::read(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
@@ -113,6 +114,16 @@ fn labels(kafka: &Kafka, exclusion: &ExclusionPattern, findings: &mut Findings) 
         findings.problem("metadata.labels", error.to_string());
         BTreeMap::new()
     })
+}
+
+/// How many brokers of one rack may restart at the same time.
+fn max_parallel_restarts(spec: &KafkaClusterSpec, findings: &mut Findings) -> usize {
+    let Some(asked) = spec.max_parallel_restarts else { return 1 };
+    let number = usize::try_from(asked).unwrap_or_default();
+    if number == 0 {
+        findings.problem("spec.kafka.maxParallelRestarts", format!("is {asked}: write 1 or more"));
+    }
+    number.max(1)
 }
 
 /// Says which parts of the resource do nothing.

@@ -35,6 +35,8 @@ fn size(random: &mut Random, most: u64) -> u64 {
 pub(super) struct Shape {
     /// Pools: replicas, roles, whether their disks end with their pods.
     pools: Vec<(u64, &'static [&'static str], bool)>,
+    /// How many brokers of a rack may restart at once.
+    pub most: u64,
 }
 
 impl Shape {
@@ -45,7 +47,7 @@ impl Shape {
             // A quorum has at most nine voters that anybody wants.
             let size = size(random, most.min(9));
             // A single controller whose disk ends with its pod has nothing that could be kept.
-            return Self { pools: vec![(size, BOTH, ephemeral && size > 1)] };
+            return Self { pools: vec![(size, BOTH, ephemeral && size > 1)], most: 1 };
         }
         let voters = [1, 3, 3, 3, 5][random.index(5)];
         let brokers = size(random, most - voters.min(most - 1));
@@ -56,12 +58,17 @@ impl Shape {
             pools[0].0 = brokers - half;
             pools.push((half, BROKER, !ephemeral));
         }
-        Self { pools }
+        Self { pools, most: 1 }
+    }
+
+    /// Three controllers, and so many brokers of which so many of a rack may restart at once.
+    pub(super) fn of_brokers(brokers: u64, most: u64, ephemeral: bool) -> Self {
+        Self { pools: vec![(brokers, BROKER, ephemeral), (3, CONTROLLER, false)], most }
     }
 
     /// A pool of so many nodes with both roles on disks that end with their pods.
     pub(super) fn ephemeral(nodes: u64) -> Self {
-        Self { pools: vec![(nodes, BOTH, true)] }
+        Self { pools: vec![(nodes, BOTH, true)], most: 1 }
     }
 
     /// Its resources.
@@ -69,7 +76,7 @@ impl Shape {
         let kafka = json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
             "metadata": {"name": "my", "namespace": "s1", "uid": "kafka-uid", "generation": 1},
-            "spec": {"kafka": {"version": "4.3.1", "listeners": [
+            "spec": {"kafka": {"version": "4.3.1", "maxParallelRestarts": self.most, "listeners": [
                 {"name": "plain", "port": 9092, "type": "internal", "tls": false}]}},
         });
         let pools = self.pools.iter().enumerate().map(|(index, (replicas, roles, ephemeral))| {
@@ -183,6 +190,32 @@ pub(super) fn kafka(cluster: &Cluster, ephemeral: &BTreeMap<i32, bool>, random: 
     kafka.copied_per_second = kafka.written_per_second * 2 + random.within(20..800);
     kafka.lag_ms = [10_000, 30_000][random.index(2)];
     kafka
+}
+
+/// Gives each partition replicas in as many racks as there are, as brokers that know their racks do.
+pub(super) fn spread_over_racks(kafka: &mut Kafka, random: &mut Random) {
+    let mut racks: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+    for node in kafka.nodes.values().filter(|node| node.broker) {
+        racks.entry(node.rack.clone()).or_default().push(node.id);
+    }
+    for one in &mut kafka.metadata.partitions {
+        let mut left: Vec<Vec<i32>> = racks.values().cloned().collect();
+        let first = random.index(left.len());
+        let mut replicas = Vec::new();
+        for step in first.. {
+            if replicas.len() == one.replicas.len() {
+                break;
+            }
+            let place = step % left.len();
+            if !left[place].is_empty() {
+                let taken = random.index(left[place].len());
+                replicas.push(left[place].remove(taken));
+            }
+        }
+        one.directories = replicas.iter().map(|id| 1 + *id as u64).collect();
+        one.isr.clone_from(&replicas);
+        one.replicas = replicas;
+    }
 }
 
 fn partition(index: u64, brokers: &[i32], random: &mut Random) -> Partition {

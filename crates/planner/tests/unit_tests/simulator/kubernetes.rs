@@ -62,6 +62,8 @@ pub(super) struct Kubernetes {
     making: BTreeMap<String, u64>,
     /// Longest time until a pod is made or finds a machine.
     pub slowness_ms: u64,
+    /// How long every process takes to start; `None`: some time.
+    pub start_ms: Option<u64>,
     uids: u64,
 }
 
@@ -189,7 +191,7 @@ impl Kubernetes {
         }
         let mut gone = Vec::new();
         for (name, live) in &mut self.live {
-            kubelet(live, kafka, now, random);
+            kubelet(live, kafka, self.start_ms, now, random);
             let ended = kafka.nodes[&live.node].process.is_none();
             let is_silent = matches!(live.stand, Stand::Silent(..));
             if live.kill_at.is_some_and(|at| !is_silent && (ended || now >= at)) {
@@ -264,14 +266,15 @@ impl Kubernetes {
 }
 
 /// What the kubelet of a pod does.
-fn kubelet(live: &mut Live, kafka: &mut Kafka, now: u64, random: &mut Random) {
+fn kubelet(live: &mut Live, kafka: &mut Kafka, start_ms: Option<u64>, now: u64, random: &mut Random) {
     match live.stand {
         Stand::Pending(until) | Stand::Crashed(until) if now >= until && live.kill_at.is_none() => {
             if matches!(live.stand, Stand::Pending(_)) {
                 live.initialized = now;
             }
             live.stand = Stand::Runs;
-            kafka.start(live.node, random.within(1500..9000), now);
+            let takes_ms = start_ms.unwrap_or_else(|| random.within(1500..9000));
+            kafka.start(live.node, takes_ms, now);
             live.write();
         }
         Stand::Silent(since, until) => {

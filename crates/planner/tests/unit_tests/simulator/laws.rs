@@ -28,45 +28,71 @@ impl Broken {
     }
 }
 
-/// What the restart of a node breaks, at this moment.
-pub(super) fn of_restart(kafka: &Kafka, id: i32, now: u64) -> BTreeSet<Broken> {
+/// What the restart of these nodes at once breaks, at this moment.
+pub(super) fn of_restart(kafka: &Kafka, batch: &BTreeSet<i32>, now: u64) -> BTreeSet<Broken> {
     let mut broken = BTreeSet::new();
-    let Some(node) = kafka.nodes.get(&id) else { return broken };
-    // What does not run takes nothing away but its disk.
-    let serves = node.process.as_ref().is_some_and(|process| {
-        !matches!(process.stage, Stage::Starts(_) | Stage::Registers | Stage::Reads(_))
-    });
-    for (index, one) in kafka.metadata.partitions.iter().enumerate() {
-        if !one.replicas.contains(&id) {
-            continue;
-        }
-        let others_registered =
-            one.replicas.iter().any(|other| *other != id && kafka.metadata.registered.contains_key(other));
-        if node.ephemeral && others_registered && kafka.acked[index].end() > 0 {
-            let complete = kafka.complete(index);
-            if complete == [id] {
-                broken.insert(Broken::OnlyDisk(index));
+    for index in 0..kafka.metadata.partitions.len() {
+        broken.extend(of_partition(kafka, index, batch));
+    }
+    let votes = |id: &&i32| kafka.nodes.get(*id).is_some_and(|node| kafka.quorum.votes(node, now));
+    let voters: Vec<i32> = batch.iter().filter(votes).copied().collect();
+    if kafka.quorum.decides(&kafka.nodes, now) {
+        let is_left = |id: &i32| {
+            let (others, voters) = kafka.quorum.level_without(&kafka.nodes, &kafka.metadata, *id, now);
+            match voters {
+                0 | 1 => true,
+                2 => others >= 1,
+                _ => others * 2 > voters,
             }
-        }
-        if serves && one.isr.contains(&id) {
-            let left = one.isr.len() - 1;
-            if left == 0 && others_registered {
-                broken.insert(Broken::LastInSync(index));
-            }
-            if one.replicas.len() > one.min_isr && left < one.min_isr {
-                broken.insert(Broken::BelowMinimum(index));
-            }
+        };
+        if voters.len() > 1 || !voters.iter().all(is_left) {
+            broken.insert(Broken::Majority);
         }
     }
-    if node.controller && kafka.quorum.decides(&kafka.nodes, now) && kafka.quorum.votes(node, now) {
-        let (others, voters) = kafka.quorum.level_without(&kafka.nodes, &kafka.metadata, id, now);
-        let is_enough = match voters {
-            0 | 1 => true,
-            2 => others >= 1,
-            _ => others * 2 > voters,
+    broken
+}
+
+fn of_partition(kafka: &Kafka, index: usize, batch: &BTreeSet<i32>) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let one = &kafka.metadata.partitions[index];
+    let members: Vec<i32> = one.replicas.iter().filter(|id| batch.contains(id)).copied().collect();
+    let mut registered = one.replicas.iter().filter(|id| kafka.metadata.registered.contains_key(id));
+    let others_registered =
+        members.iter().any(|id| registered.clone().any(|other| other != id)) && registered.next().is_some();
+    if members.is_empty() {
+        return broken;
+    }
+    let complete = kafka.complete(index);
+    let is_destroyed =
+        |id: &i32| batch.contains(id) && kafka.nodes.get(id).is_some_and(|node| node.ephemeral);
+    if others_registered
+        && kafka.acked[index].end() > 0
+        && !complete.is_empty()
+        && complete.iter().all(is_destroyed)
+    {
+        broken.push(Broken::OnlyDisk(index));
+    }
+    // What does not run takes nothing away but its disk.
+    let serves = |id: &i32| {
+        let process = kafka.nodes.get(id).and_then(|node| node.process.as_ref());
+        process.is_some_and(|process| {
+            !matches!(process.stage, Stage::Starts(_) | Stage::Registers | Stage::Reads(_))
+        })
+    };
+    if members.iter().any(|id| serves(id) && one.isr.contains(id)) {
+        // What another restart takes down at this moment is not left either.
+        let stops = |id: &i32| {
+            let process = kafka.nodes.get(id).and_then(|node| node.process.as_ref());
+            process.is_some_and(|process| matches!(process.stage, Stage::Stops | Stage::Closes(_)))
         };
-        if !is_enough {
-            broken.insert(Broken::Majority);
+        let left = one.isr.iter().filter(|id| !batch.contains(id) && !stops(id)).count();
+        if left == 0 && others_registered {
+            broken.push(Broken::LastInSync(index));
+        }
+        // Where one broker takes a partition below its minimum whatever is waited for, two must not.
+        let is_kept = one.replicas.len() > one.min_isr || members.len() > 1;
+        if is_kept && left < one.min_isr {
+            broken.push(Broken::BelowMinimum(index));
         }
     }
     broken

@@ -16,8 +16,10 @@ mod operator;
 mod partition;
 mod quorum;
 mod random;
+mod restarts;
 mod run;
 mod simulation;
+mod timing;
 
 use run::{Kind, many, one};
 use simulation::Fault;
@@ -33,7 +35,7 @@ fn no_restart_takes_a_record_a_minimum_or_a_majority_whatever_goes_wrong() {
     let steps = number("KASTELLAN_SIMULATOR_STEPS", 4000);
     let counts = many(seed, steps, Kind::Roll, Fault::None).unwrap_or_else(|found| panic!("{found}"));
     println!("from seed {seed}: {counts:?}");
-    assert!(counts.restarts > 0 && counts.finished > 0);
+    assert!(counts.restarts > 0 && counts.batches > 0 && counts.finished > 0);
 }
 
 #[test]
@@ -54,6 +56,12 @@ fn a_kafka_that_lies_is_found_out() {
 #[test]
 fn an_operator_that_does_not_look_twice_is_found_out() {
     let found = many(1, 60_000, Kind::Roll, Fault::Careless).unwrap_err();
+    println!("{found}");
+}
+
+#[test]
+fn an_operator_that_restarts_a_rack_without_a_look_is_found_out() {
+    let found = many(1, 20_000, Kind::Roll, Fault::Greedy).unwrap_err();
     println!("{found}");
 }
 

@@ -1,11 +1,16 @@
 //! Runs of the simulator: a cluster of a seed, from its start through trouble to the end of its last roll.
 
+use planner::kafka::cluster::Cluster;
 use planner::restart_reason::RestartReason;
 
 use super::clusters::{self, Shape, cluster_of, ephemeral_nodes, pods_of};
 use super::mind::{Mind, RollMind};
 use super::random::Random;
 use super::simulation::{Counts, Fault, Simulation};
+use crate::common::World;
+
+/// What tells the chance of batches from that of the rest.
+const BATCHES: u64 = 0x000b_a7c4;
 
 /// What decides in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +30,7 @@ pub(super) fn many(first: u64, steps: u64, kind: Kind, fault: Fault) -> Result<C
         total.steps += counts.steps;
         total.passes += counts.passes;
         total.restarts += counts.restarts;
+        total.batches += counts.batches;
         total.waits += counts.waits;
         total.put_off += counts.put_off;
         total.deaths += counts.deaths;
@@ -55,40 +61,58 @@ fn begin(seed: u64, kind: Kind, fault: Fault) -> Simulation {
         Kind::Roll => 60,
         Kind::Whole => 5,
     };
-    let shape = if random.permille(150) { Shape::ephemeral(3) } else { Shape::any(&mut random, most) };
-    let mut world = shape.world();
-    let (cluster, mind);
-    if kind == Kind::Whole {
-        world.settle();
-        cluster = cluster_of(&world.observed);
-        mind = Mind::Whole(Box::new(world));
-    } else {
-        cluster = cluster_of(&world.observed);
-        let reasons = [
-            RestartReason::ManualRollingUpdate,
-            RestartReason::PodHasOldRevision,
-            RestartReason::KafkaCertificatesChanged,
-            RestartReason::ConfigChangeRequiresRestart,
-        ];
-        let ephemeral = ephemeral_nodes(&cluster, &shape);
-        let desired = pods_of(&cluster, &ephemeral, 1);
-        let reason = reasons[random.index(reasons.len())];
-        let observed = world.observed;
-        mind = Mind::Roll(Box::new(RollMind {
-            cluster: cluster.clone(),
-            observed,
-            ephemeral,
-            revision: 1,
-            reason,
-            desired,
-        }));
+    let mut shape = if random.permille(150) { Shape::ephemeral(3) } else { Shape::any(&mut random, most) };
+    // Chance of its own, so that a seed without batches is the cluster that it was before there were any.
+    let mut further = Random::of(seed ^ BATCHES);
+    let in_batches = further.permille(500);
+    if in_batches {
+        shape = batched(&mut further, kind);
     }
+    let mut world = shape.world();
+    let (cluster, mind) = match kind {
+        Kind::Whole => {
+            world.settle();
+            (cluster_of(&world.observed), Mind::Whole(Box::new(world)))
+        }
+        Kind::Roll => roll_mind(world, &shape, &mut random),
+    };
     let ephemeral = ephemeral_nodes(&cluster, &shape);
-    let kafka = clusters::kafka(&cluster, &ephemeral, &mut random);
+    let mut kafka = clusters::kafka(&cluster, &ephemeral, &mut random);
+    if in_batches && further.permille(600) {
+        clusters::spread_over_racks(&mut kafka, &mut further);
+    }
     Simulation::new(random, kafka, mind, fault)
 }
 
-fn is_well(simulation: &Simulation) -> bool {
+/// What decides about the rolls of a cluster.
+pub(super) fn roll_mind(world: World, shape: &Shape, random: &mut Random) -> (Cluster, Mind) {
+    let cluster = cluster_of(&world.observed);
+    let reasons = [
+        RestartReason::ManualRollingUpdate,
+        RestartReason::PodHasOldRevision,
+        RestartReason::KafkaCertificatesChanged,
+        RestartReason::ConfigChangeRequiresRestart,
+    ];
+    let ephemeral = ephemeral_nodes(&cluster, shape);
+    let desired = pods_of(&cluster, &ephemeral, 1);
+    let reason = reasons[random.index(reasons.len())];
+    let observed = world.observed;
+    let mind = RollMind { cluster: cluster.clone(), observed, ephemeral, revision: 1, reason, desired };
+    (cluster, Mind::Roll(Box::new(mind)))
+}
+
+/// A cluster of which several brokers may restart at once.
+fn batched(random: &mut Random, kind: Kind) -> Shape {
+    let (few, many) = (random.permille(500), [6, 12, 30][random.index(3)]);
+    let most = 2 + random.within(0..if few { 3 } else { 8 });
+    let brokers = match kind {
+        Kind::Roll => 2 + random.within(0..many),
+        Kind::Whole => 2 + random.within(0..4),
+    };
+    Shape::of_brokers(brokers, most, random.permille(400))
+}
+
+pub(super) fn is_well(simulation: &Simulation) -> bool {
     let ready = simulation.kubernetes.live.values().filter(|live| live.is_ready()).count();
     let partitions = &simulation.kafka.metadata.partitions;
     ready == simulation.kubernetes.wanted.len()
@@ -96,7 +120,7 @@ fn is_well(simulation: &Simulation) -> bool {
 }
 
 /// The cluster comes up.
-fn settle(simulation: &mut Simulation) {
+pub(super) fn settle(simulation: &mut Simulation) {
     for _ in 0..1000 {
         simulation.advance(500);
         if is_well(simulation) {
@@ -125,7 +149,7 @@ fn trouble(simulation: &mut Simulation) {
     }
 }
 
-fn change(simulation: &mut Simulation, revision: u64) {
+pub(super) fn change(simulation: &mut Simulation, revision: u64) {
     simulation.tell(format!("the resource asks for revision {revision}"));
     if let Some(mind) = &mut simulation.mind {
         mind.change(revision);
@@ -134,7 +158,7 @@ fn change(simulation: &mut Simulation, revision: u64) {
     simulation.operator.next_pass = simulation.now;
 }
 
-fn step(simulation: &mut Simulation, may_die: bool) {
+pub(super) fn step(simulation: &mut Simulation, may_die: bool) {
     let ms = simulation.random.within(100..500);
     simulation.advance(ms);
     if may_die && simulation.random.permille(2) {
@@ -270,7 +294,7 @@ fn finish(simulation: &mut Simulation) {
 }
 
 /// Whether every pod is as it is to be.
-fn is_current(simulation: &Simulation) -> bool {
+pub(super) fn is_current(simulation: &Simulation) -> bool {
     simulation.kubernetes.wanted.iter().all(|(name, (_, wanted))| {
         let live = simulation.kubernetes.live.get(name);
         live.is_some_and(|live| live.pod.metadata.annotations == wanted.metadata.annotations)

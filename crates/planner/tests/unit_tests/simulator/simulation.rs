@@ -8,12 +8,10 @@ use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Admission, Need, Pods};
 use planner::kafka::observed::PutOff;
-use planner::kafka::roll::Roll;
 use planner::silence::{Silence, SilenceKind};
 
 use super::kafka::{Kafka, Loss};
 use super::kubernetes::{Kubernetes, timestamp};
-use super::laws::{self, Broken};
 use super::mind::{Decided, Mind};
 use super::node::Node;
 use super::operator::{FRESH_MS, Operator, Question, SLOW_MS, Told, USUAL_MS};
@@ -22,14 +20,8 @@ use super::random::Random;
 /// Longest piece of time in which everybody acts once.
 const TICK_MS: u64 = 500;
 
-/// A disk that was lost a shorter time ago than this may be unknown to Kafka and to the operator.
-const UNKNOWN_MS: u64 = 30_000;
-
 /// How long a partition that was harmed is excused at least.
 const EXCUSED_MS: u64 = 60_000;
-
-/// How old what Kafka said may be when a pod is deleted for it, and the moments between the last look and the deletion.
-const AGE_MS: u64 = 5500;
 
 /// How long a careless operator uses an answer.
 const OLD_MS: u64 = 30_000;
@@ -44,6 +36,8 @@ pub(super) enum Fault {
     Lies,
     /// Answers are used again for other pods, and neither their age nor the pods are looked at before a pod is deleted.
     Careless,
+    /// A restart takes further pods of the rack along, without a look at what they share.
+    Greedy,
 }
 
 /// What happened, in numbers.
@@ -52,6 +46,8 @@ pub(super) struct Counts {
     pub steps: u64,
     pub passes: u64,
     pub restarts: u64,
+    /// Restarts of several pods at once.
+    pub batches: u64,
     pub waits: u64,
     pub put_off: u64,
     pub deaths: u64,
@@ -81,12 +77,17 @@ pub(super) struct Simulation {
     pub waits: Option<String>,
     /// Partitions whose records others than the planner may have lost.
     pub excused: BTreeMap<usize, u64>,
-    wiped_at: BTreeMap<i32, u64>,
-    deleted: BTreeSet<i32>,
+    pub wiped_at: BTreeMap<i32, u64>,
+    /// Nodes whose pods were deleted for a plan.
+    pub deleted: BTreeSet<i32>,
     /// Others than the planner destroyed what controllers had stored, and they do not all have it again.
     controllers_harmed: bool,
-    restarts: BTreeSet<(i32, String)>,
-    told: Option<Told>,
+    /// Restarts that were made, each with its cause.
+    pub restarts: BTreeSet<(i32, String)>,
+    /// The nodes that were restarted together, in their order.
+    pub batches: Vec<BTreeSet<i32>>,
+    /// What Kafka said, for the pass that is made.
+    pub told: Option<Told>,
     old: Option<Told>,
     seen: BTreeMap<String, Arc<Pod>>,
     story: Vec<String>,
@@ -112,6 +113,7 @@ impl Simulation {
             deleted: BTreeSet::new(),
             controllers_harmed: false,
             restarts: BTreeSet::new(),
+            batches: Vec::new(),
             told: None,
             old: None,
             seen: BTreeMap::new(),
@@ -272,9 +274,12 @@ impl Simulation {
         if dies_now(self) {
             return;
         }
-        let going = decided.roll.going(&decided.changed);
-        let outdated =
-            !going.is_empty() && self.fault != Fault::Careless && self.is_outdated(&decided.roll, &pods);
+        let mut going = decided.roll.going(&decided.changed);
+        if self.fault == Fault::Greedy {
+            self.add_a_rack(&mut going, &decided.roll);
+        }
+        let mut gone = BTreeSet::new();
+        let outdated = !going.is_empty() && self.is_outdated(&decided.roll, &pods, &gone);
         if outdated {
             self.counts.put_off += 1;
             let since = memory.put_off.map_or(timestamp(self.now), |before| before.since);
@@ -284,10 +289,16 @@ impl Simulation {
             if !going.is_empty() || decided.roll.wanted.is_empty() {
                 self.operator.memory.put_off = None;
             }
+            let batch = self.nodes_of(&going);
             for pod in &going {
                 let pause = self.random.within(1..200);
                 self.advance(pause);
-                self.restart(pod, &pods);
+                if !gone.is_empty() && self.is_outdated(&decided.roll, &pods, &gone) {
+                    self.tell("the rest of the batch waits");
+                    break;
+                }
+                self.restart(pod, &pods, &batch);
+                gone.insert(pod.clone());
                 if dies_now(self) {
                     return;
                 }
@@ -330,16 +341,6 @@ impl Simulation {
         }
     }
 
-    /// What the operator looks at once more before it deletes a pod.
-    fn is_outdated(&self, roll: &Roll, pods: &BTreeMap<String, Arc<Pod>>) -> bool {
-        let standing = |pod: &Pod| (pod.metadata.uid.clone(), pod.metadata.deletion_timestamp.is_some());
-        let other = self.kubernetes.wanted.keys().any(|name| {
-            let live = self.kubernetes.live.get(name).map(|live| standing(&live.pod));
-            live != pods.get(name).map(|pod| standing(pod))
-        });
-        other || roll.basis.as_ref().is_some_and(|basis| !basis.is_current(timestamp(self.now)))
-    }
-
     fn answer(&mut self, need: &Need) -> Answer {
         match need {
             Need::Roll(about) => match self.remembered().map_or_else(|| self.ask(about), Ok) {
@@ -351,6 +352,8 @@ impl Simulation {
                 }
                 Err(silence) => Answer::Unknown(silence),
             },
+            // A process that crashed recovers while it starts, and is not asked here.
+            Need::Recoveries(_) => Answer::Recoveries(BTreeMap::new()),
             Need::Admission { .. } => Answer::Admission(Admission::Accepted),
             need => panic!("{need:?}"),
         }
@@ -417,54 +420,8 @@ impl Simulation {
         }
     }
 
-    fn excuse(&mut self, partitions: impl Iterator<Item = usize>) {
+    pub(super) fn excuse(&mut self, partitions: impl Iterator<Item = usize>) {
         let now = self.now;
         self.excused.extend(partitions.map(|index| (index, now)));
-    }
-
-    /// A pod is deleted for the plan.
-    fn restart(&mut self, pod: &str, pods: &BTreeMap<String, Arc<Pod>>) {
-        let Some(uid) = pods.get(pod).and_then(|pod| pod.metadata.uid.clone()) else { return };
-        self.operator.memory.restarted.insert(uid.clone());
-        let Some(live) =
-            self.kubernetes.live.get(pod).filter(|live| live.uid() == uid && live.kill_at.is_none())
-        else {
-            return;
-        };
-        let (id, annotations) = (live.node, live.pod.metadata.annotations.clone());
-        let mut found = laws::of_restart(&self.kafka, id, self.now);
-        if let Some(told) = self.told.as_ref().filter(|told| self.now <= told.at + AGE_MS) {
-            let known = laws::of_restart(&told.truth, id, told.at);
-            let races: BTreeSet<Broken> = found.difference(&known).copied().collect();
-            self.counts.races += u64::from(!races.is_empty());
-            self.excuse(races.iter().copied().filter_map(Broken::partition));
-            found.retain(|one| known.contains(one));
-        }
-        let recently = |index: usize| {
-            let replicas = &self.kafka.metadata.partitions[index].replicas;
-            replicas.iter().any(|id| self.wiped_at.get(id).is_some_and(|at| at + UNKNOWN_MS > self.now))
-        };
-        let unknown: Vec<usize> =
-            found.iter().copied().filter_map(Broken::partition).filter(|index| recently(*index)).collect();
-        found.retain(|one| one.partition().is_none_or(|index| !unknown.contains(&index)));
-        self.excuse(unknown.into_iter());
-        let single = laws::single(&self.kafka, id);
-        self.excuse(single.into_iter());
-        let basis = self.told.as_ref().map(|told| format!("asked {} ms ago", self.now - told.at));
-        self.tell(format!("restart of node {id}, {basis:?}"));
-        if let Some(broken) = found.first() {
-            let state = broken
-                .partition()
-                .map(|index| (self.kafka.metadata.partitions[index].clone(), self.kafka.complete(index)));
-            self.violated(&format!("restart of node {id} breaks {found:?}: {state:?}"));
-        }
-        let cause = format!("{:?}", annotations.map(|all| all.into_iter().collect::<Vec<_>>()));
-        let wanted = self.kubernetes.wanted.get(pod).map(|(_, pod)| pod.metadata.annotations.clone());
-        if !self.restarts.insert((id, format!("{wanted:?}"))) {
-            self.violated(&format!("node {id} restarts once more for one cause: it has {cause}"));
-        }
-        self.counts.restarts += 1;
-        self.deleted.insert(id);
-        self.kubernetes.delete(pod, &uid, &mut self.kafka, self.now);
     }
 }
