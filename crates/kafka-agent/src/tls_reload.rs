@@ -224,6 +224,7 @@ mod tests {
         let certificates = Certificates {
             keystores: Vec::new(),
             trust_bundle: layout.trust_bundle(),
+            nodes: PathBuf::new(),
             status: layout.tls_status(),
         };
         assert!(certificates.in_use().error.unwrap().contains("not said yet"));
