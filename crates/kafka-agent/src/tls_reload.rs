@@ -237,8 +237,12 @@ mod tests {
         let (former, present) = (tls::hash(b"old"), tls::hash(b"new"));
         let names = |found: &CertificatesInUse| found.files.keys().cloned().collect::<Vec<_>>();
         let unused = unused.display().to_string();
-        assert_eq!(names(&said(&former, 0, "")), [unused.clone()]);
-        assert_eq!(names(&said(&present, 3, "")), [unused.clone()], "three connections are older");
+        assert_eq!(names(&said(&former, 0, "")), std::slice::from_ref(&unused));
+        assert_eq!(
+            names(&said(&present, 3, "")),
+            std::slice::from_ref(&unused),
+            "three connections are older"
+        );
         let found = said(&present, 0, &"x".repeat(1000));
         assert_eq!(names(&found), [unused, file.display().to_string()]);
         assert_eq!(found.files[&file.display().to_string()], present);

@@ -31,11 +31,11 @@ use crate::lock::lock;
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
 use crate::unreadable;
-use planner::kafka::certificates::taking_up::Waiting;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
+use planner::kafka::taken_up::Waiting;
 use planner::roll::waiting::WaitKind;
 
 /// What a process remembers of a cluster from pass to pass. Nothing that cannot be lost: a new process does without.

@@ -414,7 +414,9 @@ impl Draft<'_> {
             status::kafka(kafka, cluster, certificates, self.observed, &warnings, &progress, self.now);
         plan.status.kafka = Some(status);
         plan.waiting_for = progress.waiting_for;
-        taking_up.note(&mut plan);
+        plan.waiting_for.extend(taking_up.words());
+        plan.look_again = plan.look_again.into_iter().chain(taking_up.look_again()).min();
+        (plan.taken_up, plan.taking_up) = taking_up.outcome();
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);
             let pods = plan.nodes.iter().map(|node| (node.pod.as_str(), node.pod_set.as_str()));

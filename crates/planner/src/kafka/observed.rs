@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 
-use super::certificates::taking_up::Waiting;
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
+use super::taken_up::Waiting;
 use crate::silence::{Silence, SilenceKind};
 use objects::ObjectId;
 use pki::{Material, ReadChains};

@@ -8,10 +8,10 @@ use api::kafka_node_pool::KafkaNodePoolStatus;
 use serde::Serialize;
 
 use super::admin_call::AdminCall;
-use super::certificates::taking_up::{TakenUp, Waiting};
 use super::config::live::memory::{OptionMemory, RunTimeValue};
 use super::need::Need;
 use super::roll::Roll;
+use super::taken_up::{TakenUp, Waiting};
 use crate::completion::Planned;
 use crate::plan::{self, Statuses};
 

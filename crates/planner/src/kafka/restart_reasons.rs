@@ -64,7 +64,7 @@ pub(super) fn of_pod(
         |annotation: &str| cluster.resizing.is_some() && annotation == annotations::RESOURCE_REVISION;
     let pod = cluster.pod_name(node);
     let spared = taking_up.spares(&pod);
-    let counts = |annotation: &str| !in_place(annotation) && !(spared && is_about_certificates(annotation));
+    let counts = |annotation: &str| !(in_place(annotation) || spared && is_about_certificates(annotation));
     let mut found = Reasons::of(live, desired, STARTED_WITH, counts);
     if found.reasons.iter().any(|reason| reason.is_about_certificates()) {
         found.notes.extend(taking_up.why_late(&pod));

@@ -12,13 +12,12 @@ use api::agent::CertificatesInUse;
 use api::annotations;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
-use serde::Serialize;
 
 use super::{Certificates, NodeCertificate, joined, split};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::need::Need;
 use crate::kafka::observed::Observed;
-use crate::kafka::planned::Plan;
+use crate::kafka::taken_up::{TakenUp, Waiting};
 use crate::pod_words::is_ready;
 use crate::roll::started_with::annotation_of;
 
@@ -31,26 +30,6 @@ const LOSING: &str = "changing";
 
 /// Between two questions to the agents.
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);
-
-/// Annotations of a pod that are to say with which certificates it runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TakenUp {
-    /// The pod.
-    pub pod: String,
-    /// Its UID.
-    pub uid: String,
-    /// The annotations.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// A pod that does not use its new certificates yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waiting {
-    /// Which certificates it waits for: another set is waited for anew.
-    pub wanted: BTreeMap<String, String>,
-    /// Since when.
-    pub since: Timestamp,
-}
 
 /// How far the nodes are.
 #[derive(Debug, Default)]
@@ -71,18 +50,23 @@ impl TakingUp {
         self.waiting.contains_key(pod) || self.taken.iter().any(|taken| taken.pod == pod)
     }
 
-    /// Notes in the plan what is to be written, and what is waited for.
-    pub(crate) fn note(self, plan: &mut Plan) {
-        if !self.waiting.is_empty() {
-            plan.look_again = Some(plan.look_again.map_or(PAUSE, |pause| pause.min(PAUSE)));
-        }
-        let waiting =
-            self.waiting.keys().map(|pod| format!("pod {pod} does not use its new certificates yet"));
-        plan.waiting_for.extend(waiting);
-        plan.taken_up = self.losing.into_iter().chain(self.taken).collect();
-        plan.taking_up = self.waiting;
+    /// When to look again; `None`: nothing is waited for.
+    pub(crate) fn look_again(&self) -> Option<Duration> {
+        (!self.waiting.is_empty()).then_some(PAUSE)
+    }
+
+    /// What is waited for, in words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = String> {
+        self.waiting.keys().map(|pod| format!("pod {pod} does not use its new certificates yet"))
+    }
+
+    /// The annotations to write, and what the next pass should know.
+    pub(crate) fn outcome(self) -> (Vec<TakenUp>, BTreeMap<String, Waiting>) {
+        let annotations = self.losing.into_iter().chain(self.taken).collect();
+        let mut waiting = self.waiting;
         // Also those that are late, or they would be waited for anew.
-        plan.taking_up.extend(self.late.into_iter().map(|(pod, (waiting, _))| (pod, waiting)));
+        waiting.extend(self.late.into_iter().map(|(pod, (since, _))| (pod, since)));
+        (annotations, waiting)
     }
 
     /// Why a pod restarts that was to get there without.
@@ -138,7 +122,7 @@ pub(crate) fn plan(
     let roll = PATIENCE.saturating_mul(nodes.saturating_add(1));
     for (name, pod, wanted) in behind(cluster, certificates, observed) {
         let said = observed.certificates_in_use.get(&name);
-        if said.is_some_and(|said| said.is_none()) {
+        if said.is_some_and(Option::is_none) {
             // This Kafka reads certificates at its start alone.
             continue;
         }
