@@ -50,8 +50,12 @@ compile() {
 images() {
   compile binaries "the operators"
   mkdir -p "$IMAGES"
-  local release=target/x86_64-unknown-linux-gnu/release
-  if [[ ! -f $IMAGES/operator.tar || -n $(find "$release" -maxdepth 1 -type f -executable -newer "$IMAGES/operator.tar") ]]; then
+  local release=target/x86_64-unknown-linux-gnu/release java=crates/kafka-agent/java
+  e2e/kubernetes/build.sh kafka
+  if [[ ! -f $release/kastellan-tls.jar || -n $(find "$java" -newer "$release/kastellan-tls.jar") ]]; then
+    images/tls-jar.sh "$CACHE/kafka/$KAFKA_VERSION/libs" "$release/kastellan-tls.jar"
+  fi
+  if [[ ! -f $IMAGES/operator.tar || -n $(find "$release" -maxdepth 1 -type f \( -executable -o -name '*.jar' \) -newer "$IMAGES/operator.tar") ]]; then
     images/operator.sh "$VERSION" "$IMAGES/operator.tar"
     images/kafka-client.sh "$VERSION" "$IMAGES/kafka-client.tar"
   fi

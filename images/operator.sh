@@ -24,6 +24,12 @@ for program in cluster-operator topic-operator user-operator kafka-agent kafka-e
   fi
   install -m 0755 "$binary" "$root/$program"
 done
+# The class with which Kafka reads certificates again; the agent copies it into the pods.
+if [[ ! -f $folder/kastellan-tls.jar ]]; then
+  printf 'error: %s/kastellan-tls.jar is missing: run "make images", which compiles it (images/tls-jar.sh)\n' "$folder" >&2
+  exit 1
+fi
+install -m 0644 "$folder/kastellan-tls.jar" "$root/kastellan-tls.jar"
 # The public authorities, for connections to servers whose resources name no certificates. Debian keeps them up to date.
 authorities=${AUTHORITIES:-/etc/ssl/certs/ca-certificates.crt}
 if [[ $(grep -c 'BEGIN CERTIFICATE' "$authorities" 2>/dev/null) -lt 50 ]]; then

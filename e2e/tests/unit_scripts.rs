@@ -130,6 +130,7 @@ fn the_image_of_the_operators_has_the_public_authorities() {
         "kafka-exporter",
         "kafka-bridge",
         "plug-in-fetcher",
+        "kastellan-tls.jar",
     ] {
         fs::write(at(program), "").unwrap();
         fs::set_permissions(at(program), fs::Permissions::from_mode(0o755)).unwrap();

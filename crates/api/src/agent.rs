@@ -4,11 +4,13 @@
 //! the two cannot drift apart. It holds no secrets: key material is named by path only.
 
 pub mod container;
+mod report;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use crate::plug_in::{AgentReport, PlugIn};
+pub use crate::plug_in::PlugIn;
+pub use report::{AgentReport, CertificatesInUse};
 
 use serde::{Deserialize, Serialize};
 

@@ -121,35 +121,3 @@ impl PlugIn {
         }
     }
 }
-
-/// What an agent says of the plug-ins of its node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AgentReport {
-    /// Those that are to be there and were not found: Kafka runs without them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing_plug_ins: Vec<PlugIn>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_is_read_as_it_is_written() {
-        let report = AgentReport {
-            missing_plug_ins: vec![
-                PlugIn::JmxPrometheusExporter { port: 9404 },
-                PlugIn::MetricsReporter,
-                PlugIn::RemoteStorageManager { class: "a.B".to_owned(), class_path: Some("/x/*".to_owned()) },
-            ],
-        };
-        let text = serde_json::to_string(&report).unwrap();
-        assert!(text.contains(r#"{"type":"jmxPrometheusExporter","port":9404}"#), "{text}");
-        assert!(text.contains(r#""classPath":"/x/*""#), "{text}");
-        assert_eq!(serde_json::from_str::<AgentReport>(&text).unwrap(), report);
-        // That of an agent that knows of no plug-ins, or misses none.
-        let other = serde_json::from_str::<AgentReport>(r#"{"brokerState":3}"#).unwrap();
-        assert_eq!(other, AgentReport::default());
-    }
-}

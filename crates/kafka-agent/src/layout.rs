@@ -70,6 +70,21 @@ impl Layout {
         self.at("opt/kafka/plugins")
     }
 
+    /// The jar with the class that reads certificates again.
+    pub fn tls_jar(&self) -> PathBuf {
+        self.absolute(Path::new(container::TLS_JAR))
+    }
+
+    /// What that class says of the certificates in use.
+    pub fn tls_status(&self) -> PathBuf {
+        self.made("tls.json")
+    }
+
+    /// Folder of the Secret with the authorities that the node trusts.
+    pub fn trust_bundle(&self) -> PathBuf {
+        self.absolute(Path::new(container::TRUST_BUNDLE))
+    }
+
     /// The password of remote JMX, as the JVM reads it.
     pub fn jmx_password(&self) -> PathBuf {
         self.made("jmx.password")

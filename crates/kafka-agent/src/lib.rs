@@ -30,6 +30,7 @@ pub mod state;
 pub mod storage;
 pub mod termination;
 pub mod tls;
+pub mod tls_reload;
 pub mod watch;
 pub mod worker;
 pub mod worker_health;

@@ -15,7 +15,7 @@ use crate::render::{self, Rendered};
 use crate::run_error::RunError;
 use crate::server::{self, Shared};
 use crate::storage::{apply, observe, plan};
-use crate::{jmx, jvm, keystore, watch};
+use crate::{jmx, jvm, keystore, tls_reload, watch};
 
 /// Runs the node until Kafka ends; returns the exit code for the container. `port` is that of the HTTPS endpoint.
 pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
@@ -65,6 +65,12 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Kaf
     look_up_node(&config, layout).await?;
     let server_config = files::read(&layout.custom_config(keys::SERVER_CONFIG))?;
     let mut server_config = render::render(keys::SERVER_CONFIG, &server_config, &ContainerSource { layout })?;
+    if let Some(certificates) = tls_reload::prepare(&config.keystores, &mut server_config.properties, layout)
+    {
+        config.jvm.extra_class_path.push(layout.tls_jar());
+        config.jvm.extra_jvm_arguments.extend(certificates.jvm_arguments());
+        shared.certificates_are_read_again(certificates);
+    }
     let class_path = launch::class_path(&mut config.jvm, layout)?;
     let plug_ins = PlugIns { wanted: &config.plug_ins, further: Vec::new(), program: "Kafka" };
     let arguments = launch::find(&plug_ins, layout, &class_path, &mut server_config, shared)?;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::agent::container::BROKER_STATE;
@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::state::Node;
 use crate::tls::Identity;
+use crate::tls_reload::Certificates;
 
 /// How long a client may take for its handshake, and for the head of its request.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
@@ -58,11 +59,17 @@ pub struct Shared {
     begun: Instant,
     node: Mutex<Node>,
     identity: Mutex<Option<Identity>>,
+    certificates: OnceLock<Certificates>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { begun: Instant::now(), node: Mutex::default(), identity: Mutex::default() }
+        Self {
+            begun: Instant::now(),
+            node: Mutex::default(),
+            identity: Mutex::default(),
+            certificates: OnceLock::new(),
+        }
     }
 }
 
@@ -80,6 +87,12 @@ impl Shared {
     /// The present TLS identity, if the node has one.
     pub fn identity(&self) -> Option<Identity> {
         self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Kafka reads these certificates again when they change.
+    pub fn certificates_are_read_again(&self, certificates: Certificates) {
+        // They are set once, before the JVM starts.
+        let _ = self.certificates.set(certificates);
     }
 
     /// Takes another TLS identity; new connections use it.
@@ -155,9 +168,12 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: 
 /// Answers a request for `path`:
 /// `/v1/broker-state` the [`crate::state::Report`] as JSON; `/v1/ready` and `/v1/alive` 204 or 503.
 fn answer(path: &str, shared: &Shared) -> Response<Full<Bytes>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    // Files are read for this, so the state of the node is not held meanwhile.
+    let certificates = shared.certificates.get().filter(|_| path == BROKER_STATE).map(Certificates::in_use);
     let node = shared.node();
-    let (status, body) = match path.strip_suffix('/').unwrap_or(path) {
-        BROKER_STATE => match serde_json::to_vec(&node.report()) {
+    let (status, body) = match path {
+        BROKER_STATE => match serde_json::to_vec(&node.report(certificates)) {
             Ok(body) => (StatusCode::OK, body),
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
         },

@@ -8,7 +8,7 @@ use api::agent::RecoveryState;
 use api::agent::container::RECOVERY;
 use serde::Serialize;
 
-use crate::config::{AgentReport, PlugIn};
+use crate::config::{AgentReport, CertificatesInUse, PlugIn};
 use crate::recovery::Recovery;
 
 /// Without an answer for this long, a running node is no longer ready.
@@ -66,7 +66,7 @@ pub struct Node {
     last_accepted: Duration,
     last_answered: Duration,
     certificate_hash: Option<String>,
-    plug_ins: AgentReport,
+    missing_plug_ins: Vec<PlugIn>,
 }
 
 /// The node as the outside sees it: the body of `/v1/broker-state`.
@@ -81,9 +81,9 @@ pub struct Report {
     /// SHA-256 of the certificate in the node's key store, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_hash: Option<String>,
-    /// What the node runs without.
+    /// What the operator asks about.
     #[serde(flatten)]
-    pub plug_ins: AgentReport,
+    pub agent: AgentReport,
 }
 
 impl Default for Node {
@@ -96,7 +96,7 @@ impl Default for Node {
             last_accepted: Duration::ZERO,
             last_answered: Duration::ZERO,
             certificate_hash: None,
-            plug_ins: AgentReport::default(),
+            missing_plug_ins: Vec::new(),
         }
     }
 }
@@ -137,7 +137,7 @@ impl Node {
 
     /// Jars were not found that the node was to run with.
     pub fn plug_ins_missing(&mut self, missing: Vec<PlugIn>) {
-        self.plug_ins.missing_plug_ins = missing;
+        self.missing_plug_ins = missing;
     }
 
     /// The listeners were asked: that of the controller and that of the broker, where the node has them. Returns true if
@@ -194,8 +194,8 @@ impl Node {
         self.has_run() && self.last_answered == now
     }
 
-    /// What the outside sees.
-    pub fn report(&self) -> Report {
+    /// What the outside sees. `certificates` are those in use.
+    pub fn report(&self, certificates: Option<CertificatesInUse>) -> Report {
         let state = self.state();
         let recovery_state = (state == BrokerState::Recovery).then(|| RecoveryState {
             remaining_logs_to_recover: self.recovery.remaining_logs(),
@@ -205,7 +205,7 @@ impl Node {
             broker_state: state as u8,
             recovery_state,
             certificate_hash: self.certificate_hash.clone(),
-            plug_ins: self.plug_ins.clone(),
+            agent: AgentReport { missing_plug_ins: self.missing_plug_ins.clone(), certificates },
         }
     }
 }
@@ -271,22 +271,22 @@ mod tests {
         node.line("Completed load of Log(x) (1/4 completed in /d)");
         let left = RecoveryState { remaining_logs_to_recover: 3, remaining_segments_to_recover: 0 };
         assert_eq!(
-            node.report(),
+            node.report(None),
             Report {
                 broker_state: 2,
                 recovery_state: Some(left),
                 certificate_hash: None,
-                plug_ins: AgentReport::default()
+                agent: AgentReport::default()
             }
         );
         assert_eq!(
-            serde_json::to_string(&node.report()).unwrap(),
+            serde_json::to_string(&node.report(None)).unwrap(),
             r#"{"brokerState":2,"recoveryState":{"remainingLogsToRecover":3,"remainingSegmentsToRecover":0}}"#
         );
         node.asked(seconds(1), None, Some(Answer::Serves));
         node.certificate("ab".to_owned());
         assert_eq!(
-            serde_json::to_string(&node.report()).unwrap(),
+            serde_json::to_string(&node.report(None)).unwrap(),
             r#"{"brokerState":3,"certificateHash":"ab"}"#
         );
     }

@@ -22,6 +22,11 @@ pub(crate) fn coarse(bytes: &[u8]) -> String {
     text
 }
 
+/// The whole SHA-256 sum.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(bytes, 32)
+}
+
 fn hex(bytes: &[u8], length: usize) -> String {
     let sum = Sha256::digest(bytes);
     let mut text = String::with_capacity(2 * length);

@@ -153,6 +153,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         Need::TieredTopics => Answer::TieredTopics(TieredTopics::default()),
         Need::DefaultQuotas => Answer::DefaultQuotas(BTreeMap::new()),
         Need::AgentReports(_) => Answer::AgentReports(BTreeMap::new()),
+        Need::CertificatesInUse(_) => Answer::CertificatesInUse(BTreeMap::new()),
         Need::Recoveries(_) => Answer::Recoveries(BTreeMap::new()),
         Need::Roll(_) => Answer::Roll(roll(observed)),
         Need::Admission { .. } => Answer::Admission(Admission::Accepted),

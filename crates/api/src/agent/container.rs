@@ -43,6 +43,12 @@ pub const AGENT_FOLDER: &str = "/opt/kastellan";
 /// A folder with nothing in it, a folder of [`MADE_BY_AGENT`].
 pub const NOTHING: &str = "/var/opt/kafka/nothing";
 
+/// The jar with the class that makes TLS engines for Kafka, a file of [`AGENT_FOLDER`].
+pub const TLS_JAR: &str = "/opt/kastellan/kastellan-tls.jar";
+
+/// That class: it reads certificates again when they change.
+pub const TLS_CLASS: &str = "io.kastellan.tls.ReloadingSslEngineFactory";
+
 /// Folder of the Secret with the user and the password of remote JMX.
 pub const JMX_CREDENTIALS: &str = "/opt/kafka/jmx";
 

@@ -1,5 +1,5 @@
-//! Asks the agents of Kafka's pods which jars they did not find and whether they recover logs, with the operator's own certificate. No
-//! policy.
+//! Asks the agents of Kafka's pods which jars they did not find, whether they recover logs, and which certificates are in use, with the
+//! operator's own certificate. No policy.
 //!
 //! What an agent said of a start of its container is remembered until there is another start: it looks once.
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::agent::container::{BROKER_STATE, RECOVERY};
-use api::agent::{AgentReport, PlugIn, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, PlugIn, RecoveryState};
 use futures::{Stream, StreamExt as _, stream};
 use kafka_admin::AdminError;
 use operator_runtime::queue::Queue;
@@ -33,6 +33,8 @@ use crate::lock::lock;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The longest answer in bytes; an agent says far less.
 const LONGEST: u64 = 64 * 1024;
+/// The longest reason in characters that is passed on.
+const LONGEST_REASON: usize = 300;
 /// Agents that are asked at a time.
 const AT_ONCE: usize = 8;
 /// Status line of a good answer.
@@ -91,7 +93,11 @@ pub(super) struct Agents {
     known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
     asking: Asking<BTreeMap<String, String>, ()>,
     recovering: Asking<BTreeMap<String, Option<String>>, BTreeMap<String, RecoveryState>>,
+    in_use: Asking<BTreeMap<String, String>, InUse>,
 }
+
+/// Which certificates pods use, by their names.
+type InUse = BTreeMap<String, Option<CertificatesInUse>>;
 
 impl Agents {
     /// `queue` gets the clusters whose agents answer late.
@@ -100,6 +106,7 @@ impl Agents {
             known: Arc::default(),
             asking: Asking::new(queue.clone()),
             recovering: Asking::new(queue.clone()),
+            in_use: Asking::new(queue.clone()),
         }
     }
 
@@ -183,9 +190,44 @@ impl Agents {
         self.recovering.answer(key, pods.clone(), patience, question).await
     }
 
+    /// Which certificates these pods use, as far as their agents answer: at this moment. `pods`: the UID of each.
+    pub(super) async fn certificates_in_use(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        pods: &BTreeMap<String, String>,
+        patience: &Patience,
+    ) -> Result<InUse, Silence> {
+        let (of, names) = (key.clone(), pods.keys().cloned().collect::<Vec<_>>());
+        let speech = admin_clients::speech(observed);
+        let at = addresses(pods.keys(), observed);
+        let question = async move {
+            let Some(speech) = speech else {
+                return Err(Silence::new(
+                    SilenceKind::Tls,
+                    "the operator has no certificate for the cluster yet",
+                ));
+            };
+            let mut found = InUse::new();
+            let (mut answers, mut failure) = (ask_each(&of, &speech, names, &at, report), None);
+            while let Some((pod, answer)) = answers.next().await {
+                match answer {
+                    Ok(report) => drop(found.insert(pod, report.certificates)),
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
+            match failure {
+                Some(error) if found.is_empty() => Err(Silence::from(error)),
+                _ => Ok(found),
+            }
+        };
+        self.in_use.answer(key, pods.clone(), patience, question).await
+    }
+
     /// Ends the questions to a cluster that is gone.
     pub(super) fn forget(&self, key: &ObjectRef) {
         self.recovering.forget(key);
+        self.in_use.forget(key);
         self.asking.forget(key);
         lock(&self.known).remove(key);
     }
@@ -207,7 +249,8 @@ async fn ask_all(
                 let start = pods.get(&pod).cloned().unwrap_or_default();
                 // A cluster that is gone is not remembered.
                 if let Some(known) = lock(known).get_mut(key) {
-                    known.insert(pod, (start, report));
+                    // Which certificates are in use changes, and is never taken from here.
+                    known.insert(pod, (start, AgentReport { certificates: None, ..report }));
                 }
             }
             Err(error) => failure = failure.or(Some(error)),
@@ -293,7 +336,11 @@ fn report(answer: &[u8]) -> Option<AgentReport> {
             kept.push(plug_in);
         }
     }
-    Some(AgentReport { missing_plug_ins: kept })
+    let certificates = read.certificates.map(|mut all| {
+        all.error = all.error.map(|error| error.chars().take(LONGEST_REASON).collect());
+        all
+    });
+    Some(AgentReport { missing_plug_ins: kept, certificates })
 }
 
 /// Whether a node recovers its logs.

@@ -206,6 +206,10 @@ impl Answers {
             Need::AgentReports(pods) => {
                 self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
             }
+            Need::CertificatesInUse(pods) => {
+                let in_use = self.agents.certificates_in_use(key, observed, pods, patience).await;
+                in_use.map(Answer::CertificatesInUse)
+            }
             Need::Recoveries(pods) => {
                 self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
             }

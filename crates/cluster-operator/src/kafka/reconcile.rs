@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex};
 
 use api::Kafka;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::Events;
 use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
+use serde_json::json;
 
 use super::answers::Answers;
 use super::observe::Observer;
@@ -33,6 +35,7 @@ use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
+use planner::kafka::taken_up::Waiting;
 use planner::roll::waiting::WaitKind;
 
 /// What a process remembers of a cluster from pass to pass. Nothing that cannot be lost: a new process does without.
@@ -42,6 +45,8 @@ struct Memory {
     options: OptionMemory,
     /// Why the restart that was planned last was not made.
     put_off: Option<PutOff>,
+    /// Pods that the last plan waited for to take new certificates up.
+    taking_up: BTreeMap<String, Waiting>,
     /// What the roll waited for in the last pass.
     waited_for: Option<String>,
 }
@@ -126,9 +131,11 @@ impl Reconciler {
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live = uids(observed.pods.values());
         observed.restarted = self.deleted_pods.still_shown(&self.applier, key, &live).await?;
-        (observed.options, observed.put_off) = self.memory(|memories| {
+        self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
-            (memory.options.clone(), memory.put_off.clone())
+            observed.options = memory.options.clone();
+            observed.put_off = memory.put_off.clone();
+            observed.taking_up = memory.taking_up.clone();
         });
         self.answers.forget_unless_ready(key, &observed);
         Ok((observed, referred))
@@ -157,6 +164,27 @@ impl Reconciler {
             options.settled = None;
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().options = options);
+    }
+
+    /// Writes into the annotations of pods that they run with their new certificates, and keeps for the next pass which pods do not yet.
+    /// A pod whose annotations cannot be written restarts, and holds nothing up.
+    async fn certificates_taken_up(&self, key: &ObjectRef, plan: &Plan) {
+        let mut taking_up = plan.taking_up.clone();
+        for taken in &plan.taken_up {
+            let pod = ObjectRef::new(&key.namespace, &taken.pod);
+            let patch = json!({"metadata": {"uid": taken.uid, "annotations": taken.annotations}});
+            match self.applier.merge::<Pod>(&pod, &patch).await {
+                Ok(_) => {
+                    tracing::info!(cluster = %key, pod = taken.pod, "the pod says with which certificates it runs")
+                }
+                Err(error) => {
+                    tracing::warn!(cluster = %key, pod = taken.pod, %error, "the pod cannot be told with which certificates it runs");
+                    let wanted = taken.annotations.clone();
+                    taking_up.insert(taken.pod.clone(), Waiting { wanted, since: Timestamp::UNIX_EPOCH });
+                }
+            }
+        }
+        self.memory(|memories| memories.entry(key.clone()).or_default().taking_up = taking_up);
     }
 
     /// Tells of what the calls of a plan changed.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::agent::{AgentReport, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::exposed::NodeAddresses;
@@ -47,6 +47,8 @@ pub enum Answer {
     DefaultQuotas(BTreeMap<String, f64>),
     /// What those agents say that answered, by the name of the pod.
     AgentReports(BTreeMap<String, AgentReport>),
+    /// Which certificates those pods use that answered; `None`: theirs are read at the start alone.
+    CertificatesInUse(BTreeMap<String, Option<CertificatesInUse>>),
     /// The pods that recover logs, by name, of those that answered.
     Recoveries(BTreeMap<String, RecoveryState>),
     /// What the safety of a restart depends on.

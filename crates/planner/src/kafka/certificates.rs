@@ -13,11 +13,13 @@ pub(crate) mod leaf;
 pub(crate) mod phase;
 pub(crate) mod role;
 mod supplied;
+pub mod taking_up;
 pub(crate) mod traces;
 pub(crate) mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::agent::container;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -60,8 +62,10 @@ pub struct Certificates {
 /// What a node's pod is started with.
 #[derive(Debug, Clone, Default)]
 pub struct NodeCertificate {
-    /// Annotations of the pod; a change of any restarts it.
+    /// Annotations of the pod; a change of any restarts it, but where [`taking_up`] says otherwise.
     pub pod_annotations: Pairs,
+    /// The files with certificates as they are mounted, and the SHA-256 of their content; empty: they are not all known.
+    pub files: BTreeMap<String, String>,
 }
 
 /// What a look at the certificates yields.
@@ -243,6 +247,10 @@ fn assemble(
         (annotations::TRUSTED_CLIENTS_CAS.to_owned(), joined(&clients_ca.trusted_ids())),
         (annotations::TRUST_BUNDLE_HASH.to_owned(), trust_hash),
     ]);
+    let trust = BTreeMap::from([
+        (container::CLUSTER_TRUST.to_owned(), fingerprint::sha256(cluster_ca.trusted().as_bytes())),
+        (container::CLIENTS_TRUST.to_owned(), fingerprint::sha256(clients_ca.trusted().as_bytes())),
+    ]);
     let mut nodes = BTreeMap::new();
     let (mut entity, mut kafka_exporter) = (Vec::new(), None);
     let trusted = [
@@ -257,7 +265,10 @@ fn assemble(
         match (node, &leaf) {
             (Some(node), leaf) => {
                 let mut pod_annotations = started_with.clone();
+                let mut mounted = BTreeMap::new();
                 if let Some(leaf) = leaf {
+                    mounted = leaf_files(cluster, node, &leaf.data);
+                    mounted.extend(trust.clone());
                     let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
                     pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
                     if let Ok(chain) = observed.read_chains.parse(&leaf.certificate) {
@@ -265,7 +276,7 @@ fn assemble(
                         pod_annotations.insert(annotations::SERVER_CERT_ENDS.to_owned(), ends);
                     }
                 }
-                nodes.insert(node.id, NodeCertificate { pod_annotations });
+                nodes.insert(node.id, NodeCertificate { pod_annotations, files: mounted });
             }
             (None, Some(leaf)) => match owner {
                 LeafOwner::TopicOperator | LeafOwner::UserOperator => entity.push(leaf.certificate.clone()),
@@ -288,6 +299,18 @@ fn as_it_is(cluster: &Cluster, owner: &LeafOwner, secret: &Secret) -> DesiredObj
     let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), value.0.clone())).collect();
     let number = generation(secret, annotations::CLUSTER_CA_CERT_GENERATION).unwrap_or(0);
     secret::leaf(cluster, owner, data, number, objects::Precondition::None)
+}
+
+/// The mounted files with certificates of the Secret of a node that its Kafka uses, and the SHA-256 of their content.
+fn leaf_files(cluster: &Cluster, node: Node<'_>, data: &Data) -> BTreeMap<String, String> {
+    let mut used = BTreeSet::from([format!("{}.crt", cluster.pod_name(node))]);
+    let listeners = cluster.open_listeners(node.id).filter(|_| node.pool.broker);
+    used.extend(listeners.map(|listener| format!("{}-{}.crt", listener.name, listener.port)));
+    let certificates = data.iter().filter(|(key, _)| used.contains(*key));
+    let file = |(key, content): (&String, &Vec<u8>)| {
+        (format!("{}/{key}", container::NODE_CERTIFICATES), fingerprint::sha256(content))
+    };
+    certificates.map(file).collect()
 }
 
 /// Fingerprint of the certificates in the Secret of a node: the leaf and the user's own listener certificates.

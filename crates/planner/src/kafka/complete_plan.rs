@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::address_switch;
 use super::admin_call::AdminCall;
 use super::admin_calls;
+use super::certificates::taking_up::{self, TakingUp};
 use super::certificates::{Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Rack, Warning};
@@ -68,7 +69,8 @@ pub(super) fn complete(
         return Ok(Plan::asking(vec![need]));
     }
     let quotas = default_quotas::plan(cluster, observed);
-    let needs: Vec<Need> = quotas.need.clone().into_iter().chain(plug_ins::need(cluster, observed)).collect();
+    let agents = [plug_ins::need(cluster, observed), taking_up::need(cluster, certificates, observed, now)];
+    let needs: Vec<Need> = quotas.need.clone().into_iter().chain(agents.into_iter().flatten()).collect();
     if !needs.is_empty() {
         return Ok(Plan::asking(needs));
     }
@@ -80,6 +82,7 @@ pub(super) fn complete(
         now,
         options,
         quotas,
+        taking_up: taking_up::plan(cluster, certificates, observed, now),
         plan: Plan::default(),
         desired: certificates.objects.clone(),
         pods: Vec::new(),
@@ -126,6 +129,8 @@ struct Draft<'a> {
     options: OptionPlan,
     /// What changes of the default quotas of users.
     quotas: DefaultQuotas,
+    /// Which nodes take new certificates up without a restart.
+    taking_up: TakingUp,
     plan: Plan,
     /// Objects as they are to be. The plan says what of them is to be written.
     desired: Vec<DesiredObject>,
@@ -273,7 +278,7 @@ impl Draft<'_> {
             return;
         }
         let options = self.options.restarts.get(&node.id).map(Vec::as_slice).unwrap_or_default();
-        if let Some(restart) = restart_of(self.cluster, node, desired, options, observed) {
+        if let Some(restart) = restart_of(self.cluster, node, desired, options, observed, &self.taking_up) {
             progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
             self.plan.roll.wanted.push(restart);
         } else {
@@ -400,7 +405,7 @@ impl Draft<'_> {
 
     /// The plan with the status of the Kafka resource.
     fn finish(self) -> Plan {
-        let Self { mut plan, desired, mut progress, mut warnings, .. } = self;
+        let Self { mut plan, desired, mut progress, mut warnings, taking_up, .. } = self;
         warnings.append(&mut progress.warnings);
         warnings.sort();
         warnings.dedup();
@@ -409,6 +414,9 @@ impl Draft<'_> {
             status::kafka(kafka, cluster, certificates, self.observed, &warnings, &progress, self.now);
         plan.status.kafka = Some(status);
         plan.waiting_for = progress.waiting_for;
+        plan.waiting_for.extend(taking_up.words());
+        plan.look_again = plan.look_again.into_iter().chain(taking_up.look_again()).min();
+        (plan.taken_up, plan.taking_up) = taking_up.outcome();
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);
             let pods = plan.nodes.iter().map(|node| (node.pod.as_str(), node.pod_set.as_str()));
@@ -461,10 +469,11 @@ fn restart_of(
     desired: &Pod,
     options: &[String],
     observed: &Observed,
+    taking_up: &TakingUp,
 ) -> Option<Restart> {
     let name = cluster.pod_name(node);
     let live = observed.pods.get(&name).filter(|pod| pod.metadata.deletion_timestamp.is_none())?;
-    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed);
+    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed, taking_up);
     restart_reasons::with_options(restart, node.id, &name, options)
 }
 

@@ -66,6 +66,11 @@ impl Observation for Observed {
                 // Those that did not answer are asked again with the next pass.
                 self.unanswered.push((need, Silence::new(SilenceKind::Late, "not every agent answered")));
             }
+            (need @ Need::CertificatesInUse(_), Answer::CertificatesInUse(in_use)) => {
+                self.certificates_in_use.extend(in_use);
+                // Those that did not answer are asked again with the next pass.
+                self.unanswered.push((need, Silence::new(SilenceKind::Late, "not every agent answered")));
+            }
             (Need::Recoveries(_), Answer::Recoveries(found)) => self.recoveries = Some(found),
             (Need::Roll(_), Answer::Roll(view)) => self.roll = Some(view),
             (Need::Admission { pod, .. }, Answer::Admission(admission)) => {

@@ -54,6 +54,7 @@ pub mod roll_view;
 mod service_class;
 pub mod settled;
 pub mod status;
+pub mod taken_up;
 pub mod transitions;
 pub mod unplanned;
 mod upkeep_plan;

@@ -50,6 +50,9 @@ pub enum Need {
     /// Which jars the agents of these pods did not find, by the name of the pod: each with a mark of its container's present
     /// start. Answer: [`Answer::AgentReports`](super::answer::Answer::AgentReports).
     AgentReports(BTreeMap<String, String>),
+    /// Which certificates the Kafka of each of these pods uses, by the name of the pod: their UIDs. Answer:
+    /// [`Answer::CertificatesInUse`](super::answer::Answer::CertificatesInUse).
+    CertificatesInUse(BTreeMap<String, String>),
     /// Which of these pods, which run and are not ready, recover logs that an unclean stop left: by name, each with its UID. Answer:
     /// [`Answer::Recoveries`](super::answer::Answer::Recoveries).
     Recoveries(BTreeMap<String, Option<String>>),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::{AgentReport, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -15,6 +15,7 @@ use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
+use super::taken_up::Waiting;
 use crate::silence::{Silence, SilenceKind};
 use objects::ObjectId;
 use pki::{Material, ReadChains};
@@ -94,6 +95,10 @@ pub struct Observed {
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// What the agents of pods say of the jars that they did not find, by the name of the pod.
     pub agent_reports: BTreeMap<String, AgentReport>,
+    /// Which certificates the Kafka of pods uses, by the name of the pod; `None`: it reads them at its start alone.
+    pub certificates_in_use: BTreeMap<String, Option<CertificatesInUse>>,
+    /// Pods that the last plan waited for to take new certificates up.
+    pub taking_up: BTreeMap<String, Waiting>,
     /// Why pods of the cluster could not be created or deleted, or not be given what belongs to them, by name.
     pub pod_errors: BTreeMap<String, PodError>,
     /// Why this is not all of the cluster, in words: some of it cannot be read, or all of it together takes too much memory. Then

@@ -10,6 +10,7 @@ use super::admin_call::AdminCall;
 use super::config::live::memory::{OptionMemory, RunTimeValue};
 use super::need::Need;
 use super::roll::Roll;
+use super::taken_up::{TakenUp, Waiting};
 use crate::completion::plan_with_common;
 use crate::plan::{self, Statuses};
 
@@ -19,7 +20,7 @@ pub(super) type Common = plan::Plan<Need, AdminCall, StatusPlan>;
 /// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
 ///
 /// It is carried out as [`plan::Plan`] says; the statuses of pools come before the objects, and `roll` with an event for each
-/// restart after the calls.
+/// restart after the calls. Annotations of pods come first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// What it has in common with the plans of other kinds.
@@ -31,6 +32,12 @@ pub struct Plan {
     pub nodes: Vec<PlannedNode>,
     /// Run-time values set by other people that `calls` take away, for events.
     pub undone: Vec<RunTimeValue>,
+    /// Pods that run with their new certificates without a restart: annotations to write.
+    pub taken_up: Vec<TakenUp>,
+    /// Pods that are about to, and do not restart for them yet. The next pass should know: [`Observed::taking_up`].
+    ///
+    /// [`Observed::taking_up`]: super::observed::Observed::taking_up
+    pub taking_up: BTreeMap<String, Waiting>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
     ///
     /// [`Observed::options`]: super::observed::Observed::options

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use api::annotations;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
+use super::certificates::taking_up::{TakingUp, is_about_certificates};
 use super::cluster::{Cluster, Node};
 use super::observed::Observed;
 use crate::kafka::restart::Restart;
@@ -57,10 +58,17 @@ pub(super) fn of_pod(
     live: &Pod,
     desired: &Pod,
     observed: &Observed,
+    taking_up: &TakingUp,
 ) -> Option<Restart> {
     let in_place =
         |annotation: &str| cluster.resizing.is_some() && annotation == annotations::RESOURCE_REVISION;
-    let mut found = Reasons::of(live, desired, STARTED_WITH, |annotation| !in_place(annotation));
+    let pod = cluster.pod_name(node);
+    let spared = taking_up.spares(&pod);
+    let counts = |annotation: &str| !(in_place(annotation) || spared && is_about_certificates(annotation));
+    let mut found = Reasons::of(live, desired, STARTED_WITH, counts);
+    if found.reasons.iter().any(|reason| reason.is_about_certificates()) {
+        found.notes.extend(taking_up.why_late(&pod));
+    }
     if is_new_with_claims(live) {
         let note = "the pod and its claims are to be made anew, as an annotation asks";
         found.add(RestartReason::ManualRollingUpdate, note);
@@ -69,7 +77,6 @@ pub(super) fn of_pod(
     if is_asked_for(live, set.map(AsRef::as_ref)) {
         found.add_asked_for();
     }
-    let pod = cluster.pod_name(node);
     for volume in &node.pool.volumes {
         let claim = observed.claims.get(&names::persistent_volume_claim(volume.id, &pod));
         if claim.is_some_and(|claim| has_condition(claim, "FileSystemResizePending")) {

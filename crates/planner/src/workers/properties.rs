@@ -110,7 +110,8 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
 /// The providers that every worker has, behind those that the user configured.
 fn providers(users: Option<&String>, mirrors: bool, external: bool, lines: &mut Properties) {
     let folder = |is_there: bool, folder: &str| if is_there { format!(",{folder}") } else { String::new() };
-    let readable = format!("{}{}", READABLE_FOLDERS.join(","), folder(external, EXTERNAL_CONFIGURATION_FOLDER));
+    let readable =
+        format!("{}{}", READABLE_FOLDERS.join(","), folder(external, EXTERNAL_CONFIGURATION_FOLDER));
     let passwords = folder(mirrors, container::JAAS_PASSWORDS);
     let own = [ENV_PROVIDER, FILE_PROVIDER, DIRECTORY_PROVIDER, SECRETS_PROVIDER];
     let listed = users.into_iter().flat_map(|users| users.split(',')).map(str::trim);

@@ -1,10 +1,11 @@
 //! A cluster on paper whose pods are processes: each trusts and shows what lay in its Secrets when it was started, and
 //! nothing else, however the Secrets change meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::agent::{CertificatesInUse, container};
 use k8s_openapi::api::core::v1::Secret;
 use pki::CertificatePem;
 use planner::kafka::certificates::access::access;
@@ -13,6 +14,7 @@ use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::{CertificateDer, UnixTime};
+use sha2::{Digest, Sha256};
 
 use super::{World, condition};
 
@@ -32,12 +34,28 @@ pub(crate) struct AtWork {
     pub processes: BTreeMap<String, Process>,
     /// Which pods [`Self::settle`] restarted, in order.
     pub restarted: Vec<String>,
+    /// Pods whose Kafka reads certificates again when they change.
+    pub reads_again: BTreeSet<String>,
     /// A pod whose agent may be refused by its own process for a while: its leaf was lost.
     pub lost_its_leaf: Option<String>,
 }
 
 pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
     Some(String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).unwrap())
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl World {
+    /// Which certificates pods use; those of others are read at their start alone.
+    pub(crate) fn in_use_of(
+        &self,
+        pods: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, Option<CertificatesInUse>> {
+        pods.keys().map(|pod| (pod.clone(), self.in_use.get(pod).cloned())).collect()
+    }
 }
 
 fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
@@ -47,8 +65,13 @@ fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
 impl AtWork {
     /// A cluster that has settled.
     pub(crate) fn settled(world: World) -> Self {
-        let mut cluster =
-            Self { world, processes: BTreeMap::new(), restarted: Vec::new(), lost_its_leaf: None };
+        let mut cluster = Self {
+            world,
+            processes: BTreeMap::new(),
+            restarted: Vec::new(),
+            reads_again: BTreeSet::new(),
+            lost_its_leaf: None,
+        };
         cluster.pass();
         cluster.settle();
         cluster
@@ -82,11 +105,46 @@ impl AtWork {
 
     /// One pass, carried out whole, and what follows from it.
     pub(crate) fn pass(&mut self) -> Plan {
+        self.tell_what_is_in_use();
         let plan = self.world.plan();
+        for taken in &plan.taken_up {
+            let pod = Arc::make_mut(self.world.observed.pods.get_mut(&taken.pod).unwrap());
+            assert_eq!(pod.metadata.uid.as_ref(), Some(&taken.uid));
+            pod.metadata.annotations.as_mut().unwrap().extend(taken.annotations.clone());
+        }
+        self.world.observed.taking_up = plan.taking_up.clone();
         self.world.apply(&plan);
         self.start_pods();
         self.check();
         plan
+    }
+
+    /// What the agents of pods say that read certificates again: those files whose present content the process has.
+    fn tell_what_is_in_use(&mut self) {
+        self.world.in_use.clear();
+        for pod in self.reads_again.clone() {
+            let (Some(process), Some(mounted)) = (self.processes.get(&pod), self.mounted(&pod)) else {
+                continue;
+            };
+            let mut in_use = CertificatesInUse::default();
+            let clients = text(&self.world.observed.secrets["my-trustbundle"], "clients-ca.crt").unwrap();
+            let mut note = |file: String, text: &str| in_use.files.insert(file, sha256(text));
+            note(container::CLIENTS_TRUST.to_owned(), &clients);
+            if process.shown == mounted.shown {
+                note(format!("{}/{pod}.crt", container::NODE_CERTIFICATES), &mounted.shown);
+            }
+            if process.trusted == mounted.trusted {
+                note(container::CLUSTER_TRUST.to_owned(), &mounted.trusted);
+            }
+            self.world.in_use.insert(pod, in_use);
+        }
+    }
+
+    /// The process of a pod reads the mounted files, as all do at some time after they changed.
+    pub(crate) fn read_again(&mut self, pod: &str) {
+        if self.reads_again.contains(pod) {
+            self.restart_container(pod);
+        }
     }
 
     /// One pass that ends after so many writes, in the order in which the operator writes.
@@ -128,6 +186,11 @@ impl AtWork {
                 continue;
             }
             assert!(plan.roll.now.is_empty(), "one at a time: {:?}", plan.roll.now);
+            if plan.roll.wanted.is_empty() && !plan.taking_up.is_empty() {
+                idle = 0;
+                self.world.now += jiff::SignedDuration::from_mins(1);
+                continue;
+            }
             // What follows from the last restart, or from time, is seen by a later pass.
             idle += 1;
             if plan.roll.wanted.is_empty() && idle > 1 {

@@ -19,7 +19,7 @@ pub(crate) mod roll;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::{AgentReport, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub tiered_topics: Option<TieredTopics>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
+    /// Which certificates pods use; others read theirs at the start alone.
+    pub in_use: BTreeMap<String, CertificatesInUse>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
     pub held_topics: Option<Vec<HeldTopic>>,
     version: u64,
@@ -133,6 +135,7 @@ impl World {
             default_quotas: None,
             tiered_topics: None,
             agents: BTreeMap::new(),
+            in_use: BTreeMap::new(),
             held_topics: None,
             roll: None,
             recoveries: BTreeMap::new(),
@@ -210,6 +213,7 @@ impl World {
                     agents.keys().filter_map(|pod| Some((pod.clone(), self.agents.get(pod)?.clone())));
                 Answer::AgentReports(reports.collect())
             }
+            Need::CertificatesInUse(pods) => Answer::CertificatesInUse(self.in_use_of(pods)),
             Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
                 panic!("{need:?} is about a cluster that goes")
             }

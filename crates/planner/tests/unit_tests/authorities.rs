@@ -155,6 +155,7 @@ enum Event {
     RestartOne(usize),
     LosePod(usize),
     RestartContainer(usize),
+    ReadAgain(usize),
     Days,
 }
 
@@ -178,6 +179,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (0_usize..3).prop_map(Event::RestartOne),
         1 => (0_usize..3).prop_map(Event::LosePod),
         1 => (0_usize..3).prop_map(Event::RestartContainer),
+        6 => (0_usize..3).prop_map(Event::ReadAgain),
         1 => Just(Event::Days),
     ]
 }
@@ -211,6 +213,7 @@ impl Event {
             // What is lost in the same moment as the Secrets that the pod mounts waits for the next pass.
             Self::LosePod(index) => cluster.restart(&pod(index)),
             Self::RestartContainer(index) => cluster.restart_container(&pod(index)),
+            Self::ReadAgain(index) => cluster.read_again(&pod(index)),
             Self::Days => {
                 cluster.settle();
                 cluster.world.now += jiff::SignedDuration::from_hours(24 * 12);
@@ -224,11 +227,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_in_whatever_order_nobody_is_locked_out(events in proptest::collection::vec(event(), 1..14)) {
+    fn whatever_happens_in_whatever_order_nobody_is_locked_out(
+        events in proptest::collection::vec(event(), 1..14),
+        reads_again in 0_usize..4,
+    ) {
         let mut world = World::load("dual-role.input.yaml");
         world.kafka(|kafka| kafka["spec"]["clusterCa"] = json!({"validityDays": 50, "renewalDays": 30}));
         let mut cluster = AtWork::settled(world);
         cluster.lost_its_leaf = Some("my-dual-0".to_owned());
+        cluster.reads_again = (0..reads_again).map(|index| format!("my-dual-{index}")).collect();
         for event in &events {
             event.happen(&mut cluster);
         }

@@ -80,6 +80,7 @@ mod spec_warnings;
 mod static_validation;
 mod storage_changes;
 mod supplied_authorities;
+mod taking_up;
 mod templates;
 mod topic_operator;
 mod upkeep;

@@ -146,6 +146,7 @@ impl Kind for Reconciler {
             let pool = ObjectRef::new(&key.namespace, name);
             carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
         }
+        self.certificates_taken_up(key, plan).await;
         Ok(())
     }
 
