@@ -133,9 +133,9 @@ impl Reconciler {
         observed.restarted = self.deleted_pods.still_shown(&self.applier, key, &live).await?;
         self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
-            observed.options = memory.options.clone();
-            observed.put_off = memory.put_off.clone();
-            observed.taking_up = memory.taking_up.clone();
+            observed.options.clone_from(&memory.options);
+            observed.put_off.clone_from(&memory.put_off);
+            observed.taking_up.clone_from(&memory.taking_up);
         });
         self.answers.forget_unless_ready(key, &observed);
         Ok((observed, referred))
@@ -175,7 +175,7 @@ impl Reconciler {
             let patch = json!({"metadata": {"uid": taken.uid, "annotations": taken.annotations}});
             match self.applier.merge::<Pod>(&pod, &patch).await {
                 Ok(_) => {
-                    tracing::info!(cluster = %key, pod = taken.pod, "the pod says with which certificates it runs")
+                    tracing::info!(cluster = %key, pod = taken.pod, "the pod says with which certificates it runs");
                 }
                 Err(error) => {
                     tracing::warn!(cluster = %key, pod = taken.pod, %error, "the pod cannot be told with which certificates it runs");

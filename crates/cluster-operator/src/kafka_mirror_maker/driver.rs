@@ -13,8 +13,9 @@ use crate::caches::{self, Caches, KAFKA_MIRROR_MAKER};
 use crate::deleted_pods::DeletedPods;
 use crate::kind::{AnswersOf, Error, Kind, Means, Seen};
 use crate::room::BUSY;
-use crate::workers::observe::{Observer, Repeated};
+use crate::workers::observe::Observer;
 use crate::workers::{self, Found};
+use planner::workers::plan_size::Repeated;
 
 /// Looks after KafkaMirrorMaker resources. One for the whole process.
 pub(crate) struct FirstMirrorMakers {

@@ -2,6 +2,7 @@
 //! nothing else, however the Secrets change meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,11 @@ pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
 }
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
 }
 
 impl World {
