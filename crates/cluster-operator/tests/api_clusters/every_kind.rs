@@ -22,7 +22,7 @@ pub(crate) struct Sample {
 }
 
 /// All of them. What runs Kafka comes first.
-pub(crate) const KINDS: [Sample; 7] = [
+pub(crate) const KINDS: [Sample; 8] = [
     Sample { kind: "Kafka", prefix: "k", make: small_kafka, beside: |name| Some(pool(name, &of(name), 1)) },
     Sample {
         kind: "KafkaNodePool",
@@ -40,6 +40,7 @@ pub(crate) const KINDS: [Sample; 7] = [
     },
     Sample { kind: "KafkaMirrorMaker2", prefix: "m", make: mirrors, beside: |_| None },
     Sample { kind: "KafkaBridge", prefix: "b", make: bridge, beside: |_| None },
+    Sample { kind: "KafkaMirrorMaker", prefix: "n", make: older_mirror, beside: |_| None },
 ];
 
 pub(crate) fn sample(kind: &str) -> Sample {
@@ -71,6 +72,13 @@ fn mirrors(name: &str) -> Value {
                 "configStorageTopic": format!("{name}-c"), "statusStorageTopic": format!("{name}-s"),
                 "offsetStorageTopic": format!("{name}-o")},
             "mirrors": [{"source": {"alias": "here", "bootstrapServers": "here:9092"}, "sourceConnector": {}}]}})
+}
+
+/// Of MirrorMaker 1.
+fn older_mirror(name: &str) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaMirrorMaker", "metadata": {"name": name},
+        "spec": {"replicas": 1, "include": "orders", "consumer": {"bootstrapServers": "here:9092", "groupId": name},
+            "producer": {"bootstrapServers": "there:9092"}}})
 }
 
 fn bridge(name: &str) -> Value {

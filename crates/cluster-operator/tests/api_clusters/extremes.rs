@@ -28,11 +28,12 @@ const OF_KAFKA: [Tried; 3] = [
     ("StrimziPodSet", 1, |name| ("StrimziPodSet", name.to_owned())),
 ];
 
-const BESIDE_KAFKA: [Tried; 4] = [
+const BESIDE_KAFKA: [Tried; 5] = [
     ("KafkaConnect", 20, |name| ("Pod", format!("{name}-connect-0"))),
     ("KafkaConnector", 4, |name| ("KafkaConnector", name.to_owned())),
     ("KafkaMirrorMaker2", 20, |name| ("Pod", format!("{name}-mirrormaker2-0"))),
     ("KafkaBridge", 15, |name| ("Deployment", format!("{name}-bridge"))),
+    ("KafkaMirrorMaker", 5, |name| ("KafkaMirrorMaker2", name.to_owned())),
 ];
 
 /// The schema of our own definition of a kind.

@@ -84,6 +84,7 @@ async fn no_reference_takes_anything_out_of_a_secret() {
         ("KafkaConnect", 20),
         ("KafkaMirrorMaker2", 30),
         ("KafkaBridge", 15),
+        ("KafkaMirrorMaker", 5),
     ] {
         let made = point_all(&world, &sample(kind)).await;
         assert!(made.len() >= least, "{kind}: {made:#?}");

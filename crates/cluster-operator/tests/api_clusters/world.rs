@@ -268,6 +268,7 @@ pub(crate) fn resource(kind: &str) -> ApiResource {
         "Lease" => ("coordination.k8s.io", "v1"),
         "Event" => ("events.k8s.io", "v1"),
         "StrimziPodSet" => ("core.strimzi.io", "v1"),
+        "KafkaMirrorMaker" => ("kafka.strimzi.io", "v1beta2"),
         _ if kind.starts_with("Kafka") => ("kafka.strimzi.io", "v1"),
         _ => ("", "v1"),
     };

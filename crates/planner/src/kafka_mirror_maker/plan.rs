@@ -6,6 +6,7 @@
 use api::common::connector::ConnectorState;
 use api::conditions::{Condition, merge, reasons, types};
 use api::kafka_mirror_maker::KafkaMirrorMakerStatus;
+use api::kinds;
 use api::names::mirror_maker as names;
 use api::{KafkaMirrorMaker, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, labels};
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ use crate::{orphans, plan};
 pub type Plan = plan::Plan<Need, (), Option<KafkaMirrorMakerStatus>>;
 
 /// The kind of what is made.
-const MADE: &str = "KafkaMirrorMaker2";
+const MADE: &str = kinds::KAFKA_MIRROR_MAKER2;
 
 /// Plans one pass. A resource that is wrong yields a plan that writes its status and nothing else.
 pub fn plan(live: &Live, now: Timestamp) -> Plan {
