@@ -133,6 +133,9 @@ pub const OPTIONS_TAKEN_OUT: &str = "kastellan.io/options-taken-out";
 /// On a Kafka: no topic has remote storage any more, and the nodes may go without `spec.kafka.tieredStorage`.
 pub const REMOVE_TIERED_STORAGE: &str = "kastellan.io/remove-tiered-storage";
 
+/// On a KafkaMirrorMaker for which MirrorMaker 1 still runs: MirrorMaker 2 may take its place.
+pub const RUN_AS_MIRROR_MAKER_2: &str = "kastellan.io/run-as-mirror-maker-2";
+
 /// On pod sets: which run-time options the operator gave single brokers in Kafka, by node id. Kafka keeps them when a node leaves.
 pub const OPTIONS_OF_BROKERS: &str = "kastellan.io/options-of-brokers";
 

@@ -134,6 +134,8 @@ pub mod reasons {
     pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to another owner.
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
+    /// What would take the place of something that runs waits for a person's consent.
+    pub const TAKE_OVER_HELD: &str = "TakeOverHeld";
     /// Where the nodes of the cluster should answer, those of another Kafka cluster do.
     pub const OTHER_KAFKA_CLUSTER: &str = "OtherKafkaCluster";
     /// Another client added parts to a Deployment of the operator's.

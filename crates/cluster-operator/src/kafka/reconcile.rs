@@ -169,6 +169,10 @@ impl Reconciler {
     /// Writes into the annotations of pods that they run with their new certificates, and keeps for the next pass which pods do not yet.
     /// A pod whose annotations cannot be written restarts, and holds nothing up.
     async fn certificates_taken_up(&self, key: &ObjectRef, plan: &Plan) {
+        // A plan of a resource that is wrong knows nothing of the nodes.
+        if plan.nodes.is_empty() {
+            return;
+        }
         let mut taking_up = plan.taking_up.clone();
         for taken in &plan.taken_up {
             let pod = ObjectRef::new(&key.namespace, &taken.pod);
@@ -179,8 +183,11 @@ impl Reconciler {
                 }
                 Err(error) => {
                     tracing::warn!(cluster = %key, pod = taken.pod, %error, "the pod cannot be told with which certificates it runs");
-                    let wanted = taken.annotations.clone();
-                    taking_up.insert(taken.pod.clone(), Waiting { wanted, since: Timestamp::UNIX_EPOCH });
+                    // One that is on its way goes on being waited for.
+                    taking_up.entry(taken.pod.clone()).or_insert_with(|| Waiting {
+                        wanted: taken.annotations.clone(),
+                        since: Timestamp::UNIX_EPOCH,
+                    });
                 }
             }
         }

@@ -32,6 +32,7 @@ async fn an_older_resource_mirrors_by_mirror_maker_2_once_nothing_else_does() {
     let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &older);
     let mut manifest: Value =
         serde_saphyr::from_str(include_str!("../../../../examples/mirror-maker-1.yaml")).unwrap();
+    manifest["metadata"]["annotations"] = json!({api::annotations::RUN_AS_MIRROR_MAKER_2: "true"});
     manifest["spec"]["template"] = json!({"pod": {"securityContext": {"fsGroup": 7}}});
     let parameters = kube::api::PatchParams::apply("user").force();
     let made = api.patch("orders", &parameters, &kube::api::Patch::Apply(&manifest)).await.unwrap();

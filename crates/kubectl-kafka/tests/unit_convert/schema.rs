@@ -6,17 +6,17 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde_json::Value;
 
-/// The schema of each kind in `v1`, and its group.
+/// The schema of each kind in `v1`, and its group; KafkaMirrorMaker has none.
 fn schemas() -> &'static BTreeMap<String, (String, Value)> {
     static ALL: OnceLock<BTreeMap<String, (String, Value)>> = OnceLock::new();
     ALL.get_or_init(|| {
         let of_kind = |file: api::crds::CrdFile| {
             let spec = file.crd.spec;
-            let version = spec.versions.into_iter().find(|version| version.name == "v1").unwrap();
+            let version = spec.versions.into_iter().find(|version| version.name == "v1")?;
             let schema = serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap();
-            (spec.names.kind, (spec.group, schema))
+            Some((spec.names.kind, (spec.group, schema)))
         };
-        api::crds::all().unwrap().into_iter().map(of_kind).collect()
+        api::crds::all().unwrap().into_iter().filter_map(of_kind).collect()
     })
 }
 

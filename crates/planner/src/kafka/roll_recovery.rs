@@ -21,7 +21,8 @@ pub(super) fn need(nodes: &[RollNode], observed: &Observed) -> Option<Need> {
     observed.silence(&need).is_none().then_some(need)
 }
 
-/// Notes on each node what it recovers. It is waited for as long as it takes. While the answer is on its way no node that was asked may
+/// Notes on each node what it recovers: it does not restart meanwhile, since it would begin anew. The others wait for it as for every node
+/// that is down: a disk that hangs looks like a recovery, and must not keep certificates from them for ever. While the answer is on its way no node that was asked may
 /// go; where the agents do not answer in their time, nothing is recovered: an agent is the first process of its pod.
 /// Returns whether it is.
 pub(super) fn note(nodes: &mut [RollNode], observed: &Observed) -> bool {
@@ -41,7 +42,6 @@ pub(super) fn note(nodes: &mut [RollNode], observed: &Observed) -> bool {
             None if is_under_way => Some("whether it recovers logs is not known yet".to_owned()),
             None => None,
         };
-        node.long &= left.is_none();
     }
     is_under_way
 }

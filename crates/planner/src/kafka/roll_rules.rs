@@ -73,7 +73,10 @@ impl<'a> Rules<'a> {
     /// Why these nodes may not be down together; `None`: they may.
     pub(super) fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
         let members: Vec<&RollNode> = self.nodes.iter().filter(|node| batch.contains(&node.id)).collect();
-        if let Some(words) = members.iter().find_map(|node| node.recovers.as_deref()) {
+        if let Some(words) =
+            members.iter().filter(|node| !node.loses_claims).find_map(|node| node.recovers.as_deref())
+        {
+            // A volume that is to go has nothing to recover.
             return Some(words.to_owned());
         }
         let controllers: Vec<&RollNode> = members.iter().copied().filter(|node| node.controller).collect();

@@ -8,7 +8,7 @@ use api::conditions::{Condition, merge, reasons, types};
 use api::kafka_mirror_maker::KafkaMirrorMakerStatus;
 use api::kinds;
 use api::names::mirror_maker as names;
-use api::{KafkaMirrorMaker, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, labels};
+use api::{KafkaMirrorMaker, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, annotations, labels};
 use jiff::Timestamp;
 use objects::{DesiredObject, Live as LiveObject, ObjectId, Owner, Precondition, Write, json};
 
@@ -37,9 +37,18 @@ pub fn plan(live: &Live, now: Timestamp) -> Plan {
     let state = if former.is_empty() { ConnectorState::Running } else { ConnectorState::Stopped };
     let mut findings = Findings::default();
     let spec = translate::spec(resource, state, &mut findings);
+    if let Some(made) = live.made.as_ref().filter(|made| is_of(made, resource)) {
+        translate::compare(&made.spec, &spec, &mut findings);
+    }
     if !findings.problems.is_empty() {
         let words = findings::words(&findings.problems);
         let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    if !former.is_empty()
+        && !annotations::is_true(resource.metadata.annotations.as_ref(), annotations::RUN_AS_MIRROR_MAKER_2)
+    {
+        let status = refused(resource, reasons::TAKE_OVER_HELD, &held(&former), &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     }
     let owner = Owner::of(resource);
@@ -72,6 +81,17 @@ pub fn plan(live: &Live, now: Timestamp) -> Plan {
     plan
 }
 
+/// Why MirrorMaker 2 does not take the place of what runs.
+fn held(former: &str) -> String {
+    format!(
+        "{former} of MirrorMaker 1 mirrors on. MirrorMaker 2 can take its place, and some of it cannot be taken back: each record goes into the partition of the \
+         number that it has in the source, so that records of one key may come into another partition than before, and the topics of the \
+         target get at least as many partitions as those of the source; topics whose names end with internal or heartbeats are left out or get \
+         another name (docs/mirror-maker-2.md). If that is as it should be, set the annotation {}: \"true\" on the KafkaMirrorMaker",
+        annotations::RUN_AS_MIRROR_MAKER_2
+    )
+}
+
 /// What of MirrorMaker 1 still mirrors, in words; empty: nothing.
 fn former(live: &Live) -> String {
     let component = names::component(live.resource.metadata.name.as_deref().unwrap_or_default());
@@ -79,10 +99,18 @@ fn former(live: &Live) -> String {
         return format!("Deployment {component}");
     }
     let is_former = |pod: &&std::sync::Arc<k8s_openapi::api::core::v1::Pod>| {
-        pod.metadata.labels.as_ref().and_then(|all| all.get(labels::NAME)) == Some(&component)
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let has_ended = matches!(phase, Some("Succeeded" | "Failed"));
+        let name = pod.metadata.labels.as_ref().and_then(|all| all.get(labels::NAME));
+        !has_ended && name == Some(&component)
     };
     let pod = live.observed.pods.values().find(is_former);
     pod.map_or_else(String::new, |pod| format!("pod {}", pod.metadata.name.as_deref().unwrap_or_default()))
+}
+
+fn is_deployed(live: &Live) -> bool {
+    let component = names::component(live.resource.metadata.name.as_deref().unwrap_or_default());
+    live.observed.deployments.contains_key(&component)
 }
 
 fn is_of(made: &KafkaMirrorMaker2, resource: &KafkaMirrorMaker) -> bool {
@@ -142,7 +170,8 @@ fn status(
     } else if let Some(condition) = not_ready.filter(|_| !changes) {
         let message = translate::in_older_words(condition.message.as_deref().unwrap_or_default());
         conditions.push(Condition::not_ready(condition.reason.as_deref().unwrap_or_default(), message));
-    } else if was_ready(resource) {
+    } else if was_ready(resource) && (plan.waiting_for.is_empty() || is_deployed(live)) {
+        // A last pod of MirrorMaker 1 that does not go, on a machine that died, keeps all from being mirrored.
         conditions.push(Condition::ready());
         generation = old.observed_generation;
     } else {

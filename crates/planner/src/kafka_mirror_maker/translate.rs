@@ -1,6 +1,6 @@
 //! What a KafkaMirrorMaker means as a KafkaMirrorMaker2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::common::connector::{AutoRestart, ConnectorState};
 use api::conditions::reasons;
@@ -28,6 +28,9 @@ const INTERNAL_TOPICS: &str = "__.*";
 const BEGIN: &str = "latest";
 /// How soon new topics are seen.
 const REFRESH_SECONDS: i64 = 60;
+
+/// The group at whose offsets mirroring begins.
+const GROUP: &str = "source.consumer.group.id";
 
 const INSTEAD: &str = "addresses, TLS and authentication have fields of their own";
 const OF_CONSUMER: Rules = Rules {
@@ -112,6 +115,40 @@ pub fn spec(
     }
 }
 
+/// What must not change while it runs: what was mirrored so far is kept by the names that never change, and would be taken for that of the
+/// other clusters or of the other group.
+pub fn compare(made: &KafkaMirrorMaker2Spec, wanted: &KafkaMirrorMaker2Spec, findings: &mut Findings) {
+    const ELSEWHERE: &str = "leads elsewhere than before, and MirrorMaker would go on with the offsets of the former cluster and leave records out: \
+                           delete this resource and make one of another name, or write one address of before among the new ones";
+    let of_source = |spec: &KafkaMirrorMaker2Spec| {
+        let source = spec.mirrors.iter().flatten().next().and_then(|mirror| mirror.source.clone());
+        addresses(source.map(|source| source.bootstrap_servers).unwrap_or_default().as_str())
+    };
+    if of_source(made).is_disjoint(&of_source(wanted)) {
+        findings.problem("spec.consumer.bootstrapServers", ELSEWHERE);
+    }
+    let of_target = |spec: &KafkaMirrorMaker2Spec| {
+        addresses(spec.target.as_ref().map(|target| target.bootstrap_servers.as_str()).unwrap_or_default())
+    };
+    if of_target(made).is_disjoint(&of_target(wanted)) {
+        findings.problem("spec.producer.bootstrapServers", ELSEWHERE);
+    }
+    let group = |spec: &KafkaMirrorMaker2Spec| {
+        let mirror = spec.mirrors.iter().flatten().next()?;
+        mirror.source_connector.as_ref()?.config.as_ref()?.get(GROUP).cloned()
+    };
+    if group(made) != group(wanted) {
+        findings.problem(
+            "spec.consumer.groupId",
+            "cannot change any more: MirrorMaker goes on from what it mirrored itself, wherever the group stands; write the former one",
+        );
+    }
+}
+
+fn addresses(list: &str) -> BTreeSet<String> {
+    list.split(',').map(str::trim).filter(|address| !address.is_empty()).map(str::to_owned).collect()
+}
+
 /// The group of the workers. Two resources never have one: the namespace belongs to it.
 fn group(resource: &KafkaMirrorMaker) -> String {
     let text = |text: Option<&String>| text.cloned().unwrap_or_default();
@@ -141,7 +178,7 @@ fn connector(
         ("sync.topic.acls.enabled", Value::from(false)),
         ("refresh.topics.interval.seconds", Value::from(REFRESH_SECONDS)),
         ("source.consumer.auto.offset.reset", Value::from(BEGIN)),
-        ("source.consumer.group.id", Value::from(resource.spec.consumer.group_id.as_str())),
+        (GROUP, Value::from(resource.spec.consumer.group_id.as_str())),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{KafkaMirrorMaker, KafkaMirrorMaker2};
+use api::{KafkaMirrorMaker, KafkaMirrorMaker2, annotations};
 use k8s_openapi::api::apps::v1::Deployment;
 use planner::completion::complete;
 use planner::kafka_mirror_maker::observed::Live;
@@ -134,6 +134,13 @@ fn it_means_mirroring_under_the_same_names_from_where_its_group_stands() {
 fn it_takes_the_place_of_the_deployment_without_a_record_twice() {
     let mut older = Older::new();
     older.deployments = former();
+    assert!(older.plan().apply.is_empty() && older.plan().delete.is_empty(), "nothing happens unasked");
+    let conditions = older.conditions();
+    assert!(
+        conditions.contains("TakeOverHeld") && conditions.contains(annotations::RUN_AS_MIRROR_MAKER_2),
+        "{conditions}"
+    );
+    older.resource["metadata"]["annotations"] = json!({annotations::RUN_AS_MIRROR_MAKER_2: "true"});
     let plan = older.plan();
     let state = |plan: &Plan| plan.apply[0].object["spec"]["mirrors"][0]["sourceConnector"]["state"].clone();
     assert_eq!((state(&plan), plan.delete.len()), (json!("stopped"), 0), "the Deployment mirrors on");
@@ -187,4 +194,26 @@ fn what_cannot_be_taken_is_refused_with_its_fields() {
     assert!(plan.apply.is_empty() && plan.delete.is_empty());
     let conditions = older.conditions();
     assert!(conditions.contains("KafkaMirrorMaker2 orders is not of this resource"), "{conditions}");
+}
+
+#[test]
+fn offsets_of_one_cluster_are_never_those_of_another() {
+    let mut older = Older::new();
+    let plan = older.plan();
+    older.write(&plan, "Ready");
+    older.resource["spec"]["consumer"]["bootstrapServers"] = json!("new:9092, old:9092");
+    assert_eq!(older.plan().apply.len(), 1, "an address more is the same cluster");
+    for (section, field, value) in [
+        ("consumer", "bootstrapServers", "elsewhere:9092"),
+        ("producer", "bootstrapServers", "elsewhere:9092"),
+        ("consumer", "groupId", "other"),
+    ] {
+        let mut changed = older.resource.clone();
+        std::mem::swap(&mut changed, &mut older.resource);
+        older.resource["spec"][section][field] = json!(value);
+        assert!(older.plan().apply.is_empty(), "{field}");
+        let conditions = older.conditions();
+        assert!(conditions.contains(&format!("spec.{section}.{field}")), "{conditions}");
+        older.resource = changed;
+    }
 }
