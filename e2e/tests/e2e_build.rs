@@ -194,9 +194,9 @@ async fn builds_bring_plug_ins_to_workers_and_are_made_anew_when_asked_for() -> 
     scenario.apply_value(&connect("pipes", &registry, &url, None)).await?;
     scenario.apply(KAFKA).await?;
 
-    let why = not_ready(&scenario, "spoiled", "has the SHA-512 sum").await?;
+    let why = not_ready(&scenario, "spoiled", "attempt 1 of pod spoiled-connect-build").await?;
     scenario.stage("a file that differs ends its build");
-    assert!(why.contains("attempt 1 of pod spoiled-connect-build") && why.contains(&wrong), "{why}");
+    assert!(why.contains("has the SHA-512 sum") && why.contains(&wrong), "{why}");
     let first = image_of_workers(&scenario, "pipes", None).await?;
     plug_in_is_known(&scenario, "pipes").await?;
     scenario.stage("the workers have the image and know the plug-in");

@@ -1,5 +1,7 @@
 //! Where partitions begin and end, and where they were at a time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
 
@@ -69,10 +71,16 @@ impl Admin {
                 .with_timeout_ms(self.server_timeout_ms());
             self.call("list offsets", Route::Node(leader), request, |_| Ok(()))
         };
+        let mut asked: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+        for (place, _) in &wanted {
+            asked.entry(place.topic.clone()).or_default().insert(place.partition);
+        }
         let answers = self.batched(wanted, weigh, list).await?;
         let mut outcomes = Outcomes::new();
         for topic in answers.iter().flat_map(|answer| &answer.topics) {
-            for partition in &topic.partitions {
+            // Whoever answers with something else fills no memory with it.
+            let Some(asked) = asked.get(topic.name.as_str()) else { continue };
+            for partition in topic.partitions.iter().filter(|one| asked.contains(&one.partition_index)) {
                 let place = check(partition.error_code, None).map(|()| ListedOffset {
                     offset: (partition.offset >= 0).then_some(partition.offset),
                     timestamp: (partition.timestamp >= 0).then_some(partition.timestamp),

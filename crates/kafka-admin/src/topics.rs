@@ -174,11 +174,14 @@ impl Admin {
     ) -> Result<Outcomes<String, TopicDescription>, AdminError> {
         let names: BTreeSet<String> = names.into_iter().collect();
         let weigh = |name: &String| Weight { bytes: name.len() + 20, records: 1 };
+        let asked = names.clone();
         let answers = self.batched(names, weigh, |names| self.metadata(Route::Any, Some(names))).await?;
         let mut outcomes = Outcomes::new();
         for topic in answers.iter().flat_map(|answer| &answer.topics) {
+            // Whoever answers with something else fills no memory with it.
+            let Some(name) = topic.name.as_ref().and_then(|name| asked.get(name.as_str())) else { continue };
             let outcome = check(topic_error(topic.error_code), None).map(|()| describe(topic));
-            outcomes.insert(topic.name.as_ref().map(|name| string(name)).unwrap_or_default(), outcome);
+            outcomes.insert(name.clone(), outcome);
         }
         Ok(outcomes)
     }

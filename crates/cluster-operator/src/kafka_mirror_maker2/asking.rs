@@ -65,13 +65,13 @@ impl Cluster {
             // What is gone at the source has no lag.
             let Ok(topic) = topic else { continue };
             count += topic.partitions.len();
+            if count > MOST_PARTITIONS {
+                return Ok(None);
+            }
             for partition in topic.partitions {
                 let Some(leader) = partition.leader else { return Ok(None) };
                 of_leaders.entry(leader).or_default().push(TopicPartition::new(&topic.name, partition.index));
             }
-        }
-        if count > MOST_PARTITIONS {
-            return Ok(None);
         }
         let mut bounds = [BTreeMap::new(), BTreeMap::new()];
         // The end last: what is deleted or comes meanwhile makes no lag that was none.

@@ -126,11 +126,15 @@ pub fn mirrored(offsets: &Value, alias: &str) -> Option<BTreeMap<Partition, i64>
         let is_own = partition["cluster"].as_str() == Some(alias);
         let index = i32::try_from(partition["partition"].as_i64()?).ok()?;
         let last = item["offset"]["offset"].as_i64()?;
-        is_own.then_some(((partition["topic"].as_str()?.to_owned(), index), last))
+        let topic = partition["topic"].as_str().filter(|topic| topic.len() <= LONGEST_TOPIC)?;
+        is_own.then_some(((topic.to_owned(), index), last))
     };
     let found: BTreeMap<Partition, i64> = listed.iter().filter_map(one).collect();
     (!found.is_empty()).then_some(found)
 }
+
+/// The longest name of a topic that Kafka takes, in bytes.
+const LONGEST_TOPIC: usize = 249;
 
 /// The topics of partitions.
 pub fn topics(mirrored: &BTreeMap<Partition, i64>) -> BTreeSet<String> {
