@@ -67,7 +67,8 @@ fn no_answer_gets_memory_for_more_items_than_it_has_bytes() {
         assert!(refused > 0, "{name} was never refused: its answers have no length, or it is not seen");
     }
     let grown = peak() - before;
-    assert!(grown < 512 * 1024 * 1024, "{grown} bytes were asked for");
+    // The smallest claim is one of two billion items. Threads of tests beside this one take address space, too.
+    assert!(grown < 1536 * 1024 * 1024, "{grown} bytes were asked for");
 }
 
 /// Every request of the client is among those above. Types within a request, such as a topic of it, are not requests.
