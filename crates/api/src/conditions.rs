@@ -78,7 +78,7 @@ pub mod reasons {
     pub const CREDENTIALS_IN_PLAIN_SIGHT: &str = "CredentialsInPlainSight";
     /// An image could not be built.
     pub const IMAGE_BUILD_FAILED: &str = "ImageBuildFailed";
-    /// A file comes into an image that somebody on the way could replace.
+    /// A plug-in is loaded over an unprotected connection, on which its file could be replaced.
     pub const UNPROTECTED_DOWNLOAD: &str = "UnprotectedDownload";
     /// Properties are set that can have no effect here.
     pub const FIELDS_WITHOUT_EFFECT: &str = "FieldsWithoutEffect";

@@ -69,7 +69,7 @@ pub const VERSION: &str = "v1beta2";
 )]
 #[serde(rename_all = "camelCase")]
 pub struct KafkaMirrorMakerSpec {
-    /// Version of Kafka Connect, for example `4.3.1`. In place of one that is older than all supported ones the newest runs.
+    /// Version of Kafka Connect, for example `4.3.1`. A version older than all supported versions is replaced by the newest.
     pub version: Option<String>,
     /// Number of workers.
     #[schemars(range(min = 0))]

@@ -246,7 +246,7 @@ fn every_property_is_that_of_the_contract() {
     assert_eq!(paths, 4090);
 }
 
-/// What the types have by now that KafkaMirrorMaker shares with other kinds. Its table is that of Strimzi 0.45, the last one that had it.
+/// Properties newer than Strimzi 0.45, the last release with KafkaMirrorMaker and the source of its table, in types that it shares with other kinds.
 const CAME_LATER: [&str; 24] = [
     "spec.consumer.authentication.config",
     "spec.consumer.authentication.grantType",

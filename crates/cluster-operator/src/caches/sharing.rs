@@ -91,7 +91,7 @@ impl Caches {
         self.pods_of_set(&ObjectRef::new(namespace, set)).iter().any(|pod| is_ready(pod))
     }
 
-    /// Tells of every resource that shared a name with one that changed, or shares one with it now.
+    /// Queues every resource that shared a name with the changed resource, or shares a name with it now.
     pub fn on_change_of_sharing(&self, tell: impl Fn(&Sharing) + Clone + Send + Sync + 'static) {
         let tells = tell.clone();
         follow(&self.connects, self, Self::naming_with, tells);

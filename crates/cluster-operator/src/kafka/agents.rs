@@ -162,31 +162,11 @@ impl Agents {
         pods: &BTreeMap<String, Option<String>>,
         patience: &Patience,
     ) -> Result<BTreeMap<String, RecoveryState>, Silence> {
-        let (of, names) = (key.clone(), pods.keys().cloned().collect::<Vec<_>>());
-        let speech = admin_clients::speech(observed);
-        let at = addresses(pods.keys(), observed);
-        let question = async move {
-            let Some(speech) = speech else {
-                return Err(Silence::new(
-                    SilenceKind::Tls,
-                    "the operator has no certificate for the cluster yet",
-                ));
-            };
-            let mut found = BTreeMap::new();
-            let (mut answers, mut failure) = (ask_each(&of, &speech, names, &at, recovery), None);
-            while let Some((pod, answer)) = answers.next().await {
-                match answer {
-                    Ok(Recovering::Yes(left)) => drop(found.insert(pod, left)),
-                    Ok(Recovering::No) => {}
-                    Err(error) => failure = failure.or(Some(error)),
-                }
-            }
-            // What one of them says counts although another one is silent.
-            match failure {
-                Some(error) if found.is_empty() => Err(Silence::from(error)),
-                _ => Ok(found),
-            }
+        let what_is_left = |state| match state {
+            Recovering::Yes(left) => Some(left),
+            Recovering::No => None,
         };
+        let question = gathered(key, observed, pods.keys().cloned().collect(), recovery, what_is_left);
         self.recovering.answer(key, pods.clone(), patience, question).await
     }
 
@@ -198,29 +178,9 @@ impl Agents {
         pods: &BTreeMap<String, String>,
         patience: &Patience,
     ) -> Result<InUse, Silence> {
-        let (of, names) = (key.clone(), pods.keys().cloned().collect::<Vec<_>>());
-        let speech = admin_clients::speech(observed);
-        let at = addresses(pods.keys(), observed);
-        let question = async move {
-            let Some(speech) = speech else {
-                return Err(Silence::new(
-                    SilenceKind::Tls,
-                    "the operator has no certificate for the cluster yet",
-                ));
-            };
-            let mut found = InUse::new();
-            let (mut answers, mut failure) = (ask_each(&of, &speech, names, &at, report), None);
-            while let Some((pod, answer)) = answers.next().await {
-                match answer {
-                    Ok(report) => drop(found.insert(pod, report.certificates)),
-                    Err(error) => failure = failure.or(Some(error)),
-                }
-            }
-            match failure {
-                Some(error) if found.is_empty() => Err(Silence::from(error)),
-                _ => Ok(found),
-            }
-        };
+        let question = gathered(key, observed, pods.keys().cloned().collect(), report, |report| {
+            Some(report.certificates)
+        });
         self.in_use.answer(key, pods.clone(), patience, question).await
     }
 
@@ -257,6 +217,40 @@ async fn ask_all(
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// What these pods say, as far as their agents answer: what one of them says counts although another one is silent. `read` takes what
+/// counts out of an answer, and `keep` leaves out the pods of which there is nothing to tell.
+fn gathered<T: Send + 'static, K: Send + 'static>(
+    key: &ObjectRef,
+    observed: &Observed,
+    pods: Vec<String>,
+    read: fn(&[u8]) -> Option<T>,
+    keep: fn(T) -> Option<K>,
+) -> impl Future<Output = Result<BTreeMap<String, K>, Silence>> + Send + use<T, K> {
+    let (of, speech) = (key.clone(), admin_clients::speech(observed));
+    let at = addresses(pods.iter(), observed);
+    async move {
+        let Some(speech) = speech else {
+            return Err(Silence::new(
+                SilenceKind::Tls,
+                "the operator has no certificate for the cluster yet",
+            ));
+        };
+        let mut found = BTreeMap::new();
+        let (mut answers, mut failure) = (ask_each(&of, &speech, pods, &at, read), None);
+        while let Some((pod, answer)) = answers.next().await {
+            match answer.map(keep) {
+                Ok(Some(told)) => drop(found.insert(pod, told)),
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match failure {
+            Some(error) if found.is_empty() => Err(Silence::from(error)),
+            _ => Ok(found),
+        }
+    }
 }
 
 /// Asks the agents of these pods, several at a time; `read` takes what counts out of an answer.

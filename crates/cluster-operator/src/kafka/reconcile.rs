@@ -183,7 +183,7 @@ impl Reconciler {
                 }
                 Err(error) => {
                     tracing::warn!(cluster = %key, pod = taken.pod, %error, "the pod cannot be told with which certificates it runs");
-                    // One that is on its way goes on being waited for.
+                    // A pod that is waited for already goes on being waited for.
                     taking_up.entry(taken.pod.clone()).or_insert_with(|| Waiting {
                         wanted: taken.annotations.clone(),
                         since: Timestamp::UNIX_EPOCH,

@@ -19,7 +19,7 @@ const PATIENCE: (Duration, Duration, Duration) =
 /// Longest answer of a cluster, in bytes, and nodes that it may have.
 const LARGEST: (usize, usize) = (8 * 1024 * 1024, 1000);
 
-/// A cluster of somebody's.
+/// The source or target cluster of a mirror, at an address that its author wrote.
 pub(super) struct Cluster(Admin);
 
 impl Cluster {

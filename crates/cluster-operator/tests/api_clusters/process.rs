@@ -32,8 +32,8 @@ impl Process {
         Self::within(world, values, within, &[format!("KUBECONFIG={}", file.display())], log).await
     }
 
-    /// Starts the operator as in a pod that has a service account: a folder with its files, and where the API server is. The
-    /// other variables are what somebody gave the container beside them.
+    /// Starts the operator as in a pod that has a service account: a folder with its files, and where the API server is. `variables`
+    /// are those that the template of the container adds.
     pub(crate) async fn start_in_pod(
         world: &World,
         account: &Path,

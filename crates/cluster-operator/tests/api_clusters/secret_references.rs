@@ -29,7 +29,7 @@ fn sound(sample: &Sample, name: &str) -> Value {
     sound
 }
 
-/// The ways of saying who a client is: a reference is looked at with the one that wants it only.
+/// The ways of saying who a client is: a reference is looked at only with the type of authentication that wants it.
 fn ways(schema: &Value, reference: &Property) -> Vec<Option<(Vec<Step>, Value)>> {
     let is_authentication = |step: &Step| *step == Step::Field("authentication".to_owned());
     let Some(place) = reference.path.iter().position(is_authentication) else { return vec![None] };

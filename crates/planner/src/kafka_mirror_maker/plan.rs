@@ -1,7 +1,7 @@
 //! Puts the plan of a KafkaMirrorMaker together. Pure.
 //!
-//! The KafkaMirrorMaker2 of its name is made at once, and mirrors nothing while the Deployment of MirrorMaker 1 is there: both would write
-//! each record. That Deployment goes when the workers are ready to go on.
+//! Where MirrorMaker 1 still runs, nothing is made before an annotation agrees. The KafkaMirrorMaker2 of its name then mirrors nothing while
+//! the Deployment of MirrorMaker 1 is there: both would write each record. That Deployment goes when the workers are ready to go on.
 
 use api::common::connector::ConnectorState;
 use api::conditions::{Condition, merge, reasons, types};

@@ -2,8 +2,8 @@
 //!
 //! Annotations of a pod say with which certificates its Kafka runs, and everything that hands one authority over to the next goes by
 //! them. A node whose agent says that all mounted files are in use on every connection is as good as one that was started with them:
-//! its annotations are written anew, and it does not restart for them. A pod that is to lose trust in an authority is first written to have lost it. A node that does not get there within [`PATIENCE`] restarts, in
-//! the roll's own order.
+//! its annotations are written anew, and it does not restart for them. Before a pod loses trust in an authority, its annotations say that
+//! it has lost it. A node that does not get there within [`PATIENCE`] restarts, in the roll's own order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
