@@ -24,8 +24,9 @@ pub use held_watch::HeldWatch;
 pub use operator::{Running, UnderTest};
 pub use world::World;
 
-/// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+/// Generous, because the machine may be compiling: above the longest pause after failed passes (a minute), and below the time between
+/// two rounds over everything (two minutes unless a test sets it), which would hide a change that no watch told of.
+pub const DEADLINE: Duration = Duration::from_secs(100);
 
 /// Servers that have their definitions, by address.
 static FURNISHED: Mutex<BTreeMap<String, Arc<OnceCell<()>>>> = Mutex::new(BTreeMap::new());
