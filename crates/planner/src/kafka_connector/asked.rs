@@ -8,6 +8,7 @@ use api::common::connector::{AlterOffsets, ListOffsets};
 use api::conditions::reasons;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
 
 use super::call::Call;
 use crate::findings::Findings;
@@ -24,7 +25,7 @@ pub struct Asked {
 }
 
 /// An annotation as it was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Annotation {
     /// Its key.
     pub key: &'static str,

@@ -7,6 +7,7 @@ use api::common::connector::AutoRestartStatus;
 use api::conditions::{reasons, types};
 use api::{KafkaConnector, KafkaConnectorStatus, annotations};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::actual::{Actual, State};
 use super::asked::{self, Annotation};
@@ -31,7 +32,7 @@ pub enum Cluster {
     /// The resource names none.
     Unnamed,
     /// This operator looks after no KafkaConnect of the name. `exists`: whether there is one all the same, which another operator looks
-    /// after; `None`: nobody asked.
+    /// after; `None`: the API server was not asked.
     Unknown {
         /// The name.
         name: String,
@@ -65,7 +66,7 @@ pub enum Cluster {
 /// What Connect says of the connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenInConnect {
-    /// Nobody asked.
+    /// Connect was not asked.
     Unasked,
     /// No worker answers.
     Away {
@@ -79,7 +80,7 @@ pub enum SeenInConnect {
 }
 
 /// What has to be known first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Need {
     /// Whether there is a KafkaConnect of this name, which this operator does not look after.
     ConnectNamed(String),
@@ -115,13 +116,14 @@ pub struct Observed {
     pub topics: Option<Option<Vec<String>>>,
 }
 
-/// What the plan of a connector has in common with those of other kinds. Its call, if there is one, is the one to make.
+/// What the plan of a connector has in common with those of other kinds. It has one call at most.
 type Common = plan::Plan<Need, Doing, Option<KafkaConnectorStatus>>;
 
 /// What a pass does. Annotations are taken off after the call.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// What it has in common with the plans of other kinds.
+    #[serde(flatten)]
     pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
@@ -230,7 +232,7 @@ impl Observed {
         self.away(&message, now)
     }
 
-    /// Nobody can be asked: it is told, and what was known of the connector stays.
+    /// Connect cannot be asked: the status says so, and what was known of the connector stays.
     fn away(&self, message: &str, now: Timestamp) -> Plan {
         let mut status = status::unusable(&self.connector, reasons::CONNECT_AWAY, message, now);
         // What was known of it is the best that there is.

@@ -24,9 +24,11 @@ const SHORT_PAUSES: (i64, i64) = (250, 5000);
 pub enum FailureKind {
     /// Connect divides its connectors among the workers: waited for.
     Rebalancing,
-    /// The connector was made before and has no state yet: waited for.
+    /// The connector was made before, with the options of the call, and has no state yet: waited for.
     NotStarted,
-    /// Nobody answered.
+    /// The connector was made before, with other options than those of the call, and has no state yet.
+    OtherOptions,
+    /// No worker answered.
     Silence,
     /// Connect does not take what was sent.
     Refused,
@@ -107,7 +109,12 @@ impl Past {
 
     /// Notes a call that was made.
     pub fn note_made(&mut self, call: &Call, now: Timestamp) {
-        self.failures.retain(|failure| !failure.call.is_like(call));
+        // A connector that was given its options has no others any more.
+        let gives_options = matches!(call, Call::Configure { .. });
+        self.failures.retain(|failure| {
+            let is_over = gives_options && failure.kind == FailureKind::OtherOptions;
+            !is_over && !failure.call.is_like(call)
+        });
         let before = self.made.as_ref().filter(|before| before.call == *call);
         let row = before.filter(|before| now.duration_since(before.at) < IN_A_ROW);
         let since = row.map_or(now, |before| before.since);
@@ -134,6 +141,11 @@ impl Past {
         self.made
             .as_ref()
             .is_some_and(|made| made.call == *call && now.duration_since(made.at) < SHOWS_WITHIN)
+    }
+
+    /// Whether this very call is the last one that was made, and not before a time.
+    pub fn was_made_since(&self, call: &Call, since: Timestamp) -> bool {
+        self.made.as_ref().is_some_and(|made| made.call == *call && made.at >= since)
     }
 
     /// When a call that was made a moment ago need not be given more time to show.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::KafkaConnectStatus;
 use api::conditions::events;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::rotation;
 use super::undeclared::undeclared;
@@ -93,20 +94,21 @@ pub enum Keeps {
 }
 
 /// What has to be known first: the names of all connectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct NamesNeeded;
 
 /// A connector that no resource declares is removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Removal(pub String);
 
 /// What a plan of a round has in common with those of other kinds. It writes no status.
 type Common = plan::Plan<NamesNeeded, Removal, Option<KafkaConnectStatus>>;
 
 /// What a round does.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
     /// What it has in common with the plans of other kinds.
+    #[serde(flatten)]
     pub common: Common,
     /// Connectors over whose resources a pass is brought, before anything is removed.
     pub wake: BTreeSet<String>,

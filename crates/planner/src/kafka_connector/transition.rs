@@ -7,12 +7,14 @@
 use api::common::connector::{AutoRestartStatus, ConnectorState};
 use api::conditions::{events, format_time, reasons};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::actual::{Actual, State};
 use super::asked::{Annotation, Asked};
 use super::auto_restart::{self, Verdict};
 use super::call::Call;
 use super::past::{Failure, FailureKind, Past};
+use super::unlisted;
 use super::wanted::Wanted;
 use super::words;
 use crate::findings::Warning;
@@ -42,7 +44,7 @@ pub struct Situation<'a> {
 }
 
 /// A call and what comes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Doing {
     /// The call.
     pub call: Call,
@@ -133,9 +135,7 @@ pub fn step(situation: &Situation<'_>) -> Step {
 /// What has to be done so that the connector is what it is to be.
 fn needed(situation: &Situation<'_>) -> Option<Call> {
     let wanted = situation.wanted;
-    let Some(actual) = situation.actual else {
-        return Some(Call::Create { config: wanted.config.clone(), state: wanted.state });
-    };
+    let Some(actual) = situation.actual else { return Some(create(wanted)) };
     if actual.config != wanted.config {
         return Some(Call::Configure { config: wanted.config.clone() });
     }
@@ -147,8 +147,43 @@ fn needed(situation: &Situation<'_>) -> Option<Call> {
     }
 }
 
+fn create(wanted: &Wanted) -> Call {
+    Call::Create { config: wanted.config.clone(), state: wanted.state }
+}
+
+/// What Connect said a moment ago of a connector that it has and does not list.
+fn unlisted<'a>(situation: &Situation<'a>) -> Option<&'a Failure> {
+    let failure = situation.past.failure(&create(situation.wanted))?;
+    let is_it = situation.actual.is_none() && unlisted::is_unlisted(failure.kind);
+    (is_it && failure.again_at() > situation.now).then_some(failure)
+}
+
+/// Gives a connector that Connect does not list its options and has it rest where it is to, until it is asked for once more.
+fn lead_unlisted(situation: &Situation<'_>, found: &Failure, step: &mut Step) {
+    step.standing = Standing::Waits(not_started());
+    step.look_by(found.again_at());
+    let Some(call) = unlisted::next(found.kind, situation.wanted) else { return };
+    match attempt(situation, &call) {
+        Attempt::Now if !situation.past.was_made_since(&call, found.at) => {
+            step.doing = Some(Doing { call, answers: None, restarts: None });
+        }
+        Attempt::Now => {}
+        Attempt::Settling => look_when_settled(situation, &call, step),
+        Attempt::Later(failure) => {
+            step.look_by(failure.again_at());
+            if failure.kind != FailureKind::Rebalancing {
+                step.standing = wrong(failure);
+            }
+        }
+    }
+}
+
 /// Leads the connector to what it is to be. `false`: nothing else is to be done meanwhile.
 fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
+    if let Some(found) = unlisted(situation) {
+        lead_unlisted(situation, found, step);
+        return false;
+    }
     let Some(call) = needed(situation) else { return true };
     let mut words = waiting_words(&call);
     if situation.past.in_vain_since().is_some_and(|since| situation.now.duration_since(since) > OPPONENT) {
@@ -161,7 +196,7 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
         Attempt::Now => {
             // What is known of an earlier failure stays until it is over.
             step.standing = match situation.past.failures.iter().find(|failure| failure.call.is_like(&call)) {
-                Some(failure) if failure.kind == FailureKind::NotStarted => Standing::Waits(not_started()),
+                Some(failure) if unlisted::is_unlisted(failure.kind) => Standing::Waits(not_started()),
                 Some(failure) if failure.kind != FailureKind::Rebalancing => wrong(failure),
                 _ => Standing::Waits(words),
             };
@@ -178,11 +213,6 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
                 "Kafka Connect divides its connectors among the workers, and takes the change afterwards"
                     .to_owned(),
             );
-            false
-        }
-        Attempt::Later(failure) if failure.kind == FailureKind::NotStarted => {
-            step.look_by(failure.again_at());
-            step.standing = Standing::Waits(not_started());
             false
         }
         Attempt::Later(failure) => {
