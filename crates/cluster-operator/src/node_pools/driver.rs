@@ -1,6 +1,5 @@
 //! The pass over a node pool: it tells those that no Kafka resource looks after what they lack.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::kinds;
@@ -10,6 +9,7 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka::transitions::membership::Membership;
 use planner::node_pool::{KafkaNamed, Observed};
+use planner::plan::Never;
 
 use super::membership;
 use crate::caches::Caches;
@@ -69,7 +69,7 @@ impl Kind for NodePools {
         Ok(answers)
     }
 
-    async fn call(&self, _: &ObjectRef, _: &Observed, call: &Infallible) -> Result<(), Error> {
+    async fn call(&self, _: &ObjectRef, _: &Observed, call: &Never) -> Result<(), Error> {
         match *call {}
     }
 }

@@ -1,7 +1,6 @@
 //! The pass over a pod set: what a plan depends on, and how it is carried out. No policy.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
@@ -28,6 +27,7 @@ use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen, StatusAfter};
 use crate::room::{BUSY, Place, Room};
 use crate::unreadable::too_much;
 use planner::completion::Observation;
+use planner::plan::Never;
 use planner::pod_set::plan::{self, Plan, PodCall, ResizeCall};
 use planner::pod_set::pod_error::{self, PodError};
 
@@ -45,7 +45,7 @@ pub(crate) struct LiveSet {
 
 impl Observation for LiveSet {
     type Plan = Plan;
-    type Answer = Infallible;
+    type Answer = Never;
 
     fn plan(&self, now: Timestamp) -> Plan {
         match &self.too_large {
@@ -54,7 +54,7 @@ impl Observation for LiveSet {
         }
     }
 
-    fn answer(&mut self, need: Infallible, _: Infallible) {
+    fn answer(&mut self, need: Never, _: Never) {
         match need {}
     }
 }
@@ -111,7 +111,7 @@ impl Kind for PodSets {
         Some(&observed.set)
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Never>) -> Result<AnswersOf<Self>, Error> {
         Ok(Vec::new())
     }
 

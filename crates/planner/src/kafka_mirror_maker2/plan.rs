@@ -8,6 +8,7 @@ use api::common::connector::AutoRestartStatus;
 use api::conditions::{events, reasons};
 use api::names::mirror_maker2 as names;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::asked;
 use super::connectors::MirrorWanted;
@@ -37,7 +38,7 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 const ROUND: Duration = Duration::from_secs(30);
 
 /// Something that is done beside writing objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Call {
     /// A worker restarts.
     Restart(WorkerRestart),
@@ -61,9 +62,10 @@ pub enum Call {
 type Common = plan::Plan<Need, Call, Option<KafkaMirrorMaker2Status>>;
 
 /// What a pass does. Annotations are taken off after the calls.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
     /// What it has in common with the plans of other kinds.
+    #[serde(flatten)]
     pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
@@ -137,7 +139,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         plan.call(Call::Restart(restart));
     }
     let asked = asked::of(resource, &connectors, &mut findings);
-    // Where an object of the workers belongs to others, their address may be somebody else's.
+    // Where an object of the workers belongs to others, their address may lead to pods of others.
     let of_connectors = match &live.connect {
         Connect::Here(there) if look_again.is_none() && workers.replicas > 0 => {
             let mut round = Round { live, now, plan: &mut plan, shown: BTreeMap::new() };
@@ -185,7 +187,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     plan
 }
 
-/// Says of what was asked for that nobody can do it.
+/// Warns of annotations that ask for something while there is no worker.
 fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings) {
     for asked in asked.values().flatten() {
         let message = format!(

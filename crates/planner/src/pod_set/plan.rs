@@ -1,7 +1,6 @@
 //! What one StrimziPodSet needs. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
@@ -16,14 +15,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::pod_error::PodAction;
-use crate::plan;
+use crate::plan::{self, Never};
 use crate::pod_words::is_ready;
 use crate::status::failed;
 pub use crate::workload::resizing::ResizeCall;
 use crate::workload::resizing::Resizing;
 
 /// What a pass over a pod set does: its calls, and its status.
-pub type Plan = plan::Plan<Infallible, PodCall, Option<StrimziPodSetStatus>>;
+pub type Plan = plan::Plan<Never, PodCall, Option<StrimziPodSetStatus>>;
 
 /// What is done to one pod.
 #[derive(Debug, Clone, PartialEq, Serialize)]
