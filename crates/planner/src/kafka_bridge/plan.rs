@@ -27,7 +27,7 @@ pub type Plan = plan::Plan<Need, (), Option<KafkaBridgeStatus>>;
 /// Seconds after which a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN_SECONDS: u64 = 60;
 
-/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+/// Seconds until an object of another owner is looked at again: nothing announces that it went.
 const STRANGER_AGAIN_SECONDS: u64 = 15;
 
 /// Plans one pass over one KafkaBridge, as far as the answers in `observed` allow. A resource that is wrong yields a plan that
@@ -122,7 +122,7 @@ fn say_what_pods_say(observed: &Observed, progress: &mut Progress, findings: &mu
     }
 }
 
-/// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
+/// Takes out of what is wanted what belongs to another owner. Then the pods stay as they are, and nothing goes.
 fn without(
     strangers: &[Stranger],
     bridge: &Bridge,

@@ -35,7 +35,7 @@ pub struct Live {
 /// What Connect says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Connect {
-    /// Nobody asked: no worker is ready.
+    /// Connect was not asked: no worker is ready.
     #[default]
     Unasked,
     /// No worker answers.

@@ -39,10 +39,10 @@ pub struct Progress {
 /// What is known of the mirrors of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Known {
-    /// The installation has nobody asked.
+    /// The installation has it switched off: no cluster is asked.
     #[default]
     Off,
-    /// Nobody was asked yet.
+    /// No cluster was asked yet.
     NotYet,
     /// This, by the alias of the source.
     Asked(BTreeMap<String, Progress>),

@@ -144,7 +144,7 @@ impl Observed {
         }
     }
 
-    /// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out.
+    /// Of the objects that are wanted: those that belong to another owner, or of which the owner cannot be found out.
     ///
     /// # Errors
     /// What has to be asked first.

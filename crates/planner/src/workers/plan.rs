@@ -20,7 +20,7 @@ use crate::process::jmx_secret::Known;
 use crate::rack::{self, Rack};
 use crate::workload::agent_pod::DesiredPod;
 
-/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+/// Seconds until an object of another owner is looked at again: nothing announces that it went.
 pub(crate) const AGAIN_SECONDS: u64 = 15;
 
 /// The plan of a kind that has workers: `S` is its status.
@@ -101,7 +101,7 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
     draft
 }
 
-/// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
+/// Takes out of what is wanted what belongs to another owner. Then the pods stay as they are, and nothing goes.
 fn leave_to_others(
     workers: &Workers,
     observed: &Observed,

@@ -85,7 +85,7 @@ pub(crate) fn decide(
     decision
 }
 
-/// Takes out of what is wanted what belongs to somebody else. Then nothing is built, and workers stay as they are.
+/// Takes out of what is wanted what belongs to another owner. Then nothing is built, and workers stay as they are.
 fn leave_to_others(
     workers: &Workers,
     observed: &Observed,
