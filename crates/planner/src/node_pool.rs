@@ -13,7 +13,7 @@ use crate::kafka::transitions::membership::Nobodys;
 use crate::plan::{self, Never};
 
 /// What a pass over a pool does: it writes the status, if there is one to write.
-pub type Plan = plan::Plan<KafkaNamed, Never, Option<KafkaNodePoolStatus>>;
+pub type NodePoolPlan = plan::Plan<KafkaNamed, Never, Option<KafkaNodePoolStatus>>;
 
 /// What has to be known: whether there is a Kafka resource of this name in the namespace of the pool, though this operator
 /// does not look after it.
@@ -22,7 +22,7 @@ pub struct KafkaNamed(pub String);
 
 /// A node pool, and why no Kafka resource looks after it, if so.
 #[derive(Debug)]
-pub struct Observed {
+pub struct ObservedNodePool {
     /// The pool.
     pub pool: Arc<KafkaNodePool>,
     /// Why no Kafka resource looks after it.
@@ -31,17 +31,20 @@ pub struct Observed {
     pub exists: Option<bool>,
 }
 
-impl Observation for Observed {
-    type Plan = Plan;
+impl Observation for ObservedNodePool {
+    type Plan = NodePoolPlan;
     type Answer = bool;
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> NodePoolPlan {
         let missing = self.nobodys.as_ref().and_then(Nobodys::missing);
         match (missing, self.exists) {
-            (Some(missing), None) => Plan::asking(vec![KafkaNamed(missing.to_owned())]),
+            (Some(missing), None) => NodePoolPlan::asking(vec![KafkaNamed(missing.to_owned())]),
             // Another operator looks after it, or this one will in a moment.
-            (Some(_), Some(true)) => Plan::default(),
-            _ => Plan { status: status(&self.pool, self.nobodys.as_ref(), now), ..Plan::default() },
+            (Some(_), Some(true)) => NodePoolPlan::default(),
+            _ => NodePoolPlan {
+                status: status(&self.pool, self.nobodys.as_ref(), now),
+                ..NodePoolPlan::default()
+            },
         }
     }
 

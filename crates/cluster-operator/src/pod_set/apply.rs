@@ -28,7 +28,7 @@ use crate::room::{BUSY, Place, Room};
 use crate::unreadable::too_much;
 use planner::completion::Observation;
 use planner::plan::Never;
-use planner::pod_set::plan::{self, Plan, PodCall, ResizeCall};
+use planner::pod_set::plan::{self, PodCall, PodSetPlan, ResizeCall};
 use planner::pod_set::pod_error::{self, PodError};
 
 /// A pod set that is looked after.
@@ -44,10 +44,10 @@ pub(crate) struct LiveSet {
 }
 
 impl Observation for LiveSet {
-    type Plan = Plan;
+    type Plan = PodSetPlan;
     type Answer = Never;
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> PodSetPlan {
         match &self.too_large {
             Some(why) => plan::too_large(&self.set, why, now),
             None => plan::plan(&self.set, &self.pods),
@@ -165,7 +165,7 @@ impl Kind for PodSets {
         &self,
         key: &ObjectRef,
         observed: &LiveSet,
-        plan: &Plan,
+        plan: &PodSetPlan,
         done: Done<Option<NamedError>>,
     ) -> Result<After<StrimziPodSetStatus>, Error> {
         // A process that does not lead any more says nothing.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::actual::{Actual, State};
 use super::asked::{Annotation, Asked};
 use super::auto_restart::{self, Verdict};
-use super::call::Call;
+use super::call::ConnectorCall;
 use super::past::{Failure, FailureKind, Past};
 use super::unlisted;
 use super::wanted::Wanted;
@@ -47,7 +47,7 @@ pub struct Situation<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Doing {
     /// The call.
-    pub call: Call,
+    pub call: ConnectorCall,
     /// The annotation that asked for it, which is taken off when it was made.
     pub answers: Option<Annotation>,
     /// The automatic restarts in a row, when it was made.
@@ -133,22 +133,24 @@ pub fn step(situation: &Situation<'_>) -> Step {
 }
 
 /// What has to be done so that the connector is what it is to be.
-fn needed(situation: &Situation<'_>) -> Option<Call> {
+fn needed(situation: &Situation<'_>) -> Option<ConnectorCall> {
     let wanted = situation.wanted;
     let Some(actual) = situation.actual else { return Some(create(wanted)) };
     if actual.config != wanted.config {
-        return Some(Call::Configure { config: wanted.config.clone() });
+        return Some(ConnectorCall::Configure { config: wanted.config.clone() });
     }
     match (wanted.state, &actual.connector.state) {
-        (ConnectorState::Running, State::Paused | State::Stopped) => Some(Call::Resume),
-        (ConnectorState::Paused, State::Running | State::Stopped) => Some(Call::Pause),
-        (ConnectorState::Stopped, State::Running | State::Paused | State::Failed) => Some(Call::Stop),
+        (ConnectorState::Running, State::Paused | State::Stopped) => Some(ConnectorCall::Resume),
+        (ConnectorState::Paused, State::Running | State::Stopped) => Some(ConnectorCall::Pause),
+        (ConnectorState::Stopped, State::Running | State::Paused | State::Failed) => {
+            Some(ConnectorCall::Stop)
+        }
         _ => None,
     }
 }
 
-fn create(wanted: &Wanted) -> Call {
-    Call::Create { config: wanted.config.clone(), state: wanted.state }
+fn create(wanted: &Wanted) -> ConnectorCall {
+    ConnectorCall::Create { config: wanted.config.clone(), state: wanted.state }
 }
 
 /// What Connect said a moment ago of a connector that it has and does not list.
@@ -223,7 +225,7 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
     }
 }
 
-fn attempt<'a>(situation: &Situation<'a>, call: &Call) -> Attempt<'a> {
+fn attempt<'a>(situation: &Situation<'a>, call: &ConnectorCall) -> Attempt<'a> {
     let failure = situation.past.failure(call).filter(|failure| failure.again_at() > situation.now);
     match failure {
         Some(failure) => Attempt::Later(failure),
@@ -236,12 +238,12 @@ fn not_started() -> String {
     "Kafka Connect has the connector and says nothing of its state: no worker has started it yet, or its start hangs".to_owned()
 }
 
-fn waiting_words(call: &Call) -> String {
+fn waiting_words(call: &ConnectorCall) -> String {
     match call {
-        Call::Create { .. } => "the connector is being made",
-        Call::Configure { .. } => "the connector is being given its options",
-        Call::Resume => "the connector is being resumed",
-        Call::Pause => "the connector is being paused",
+        ConnectorCall::Create { .. } => "the connector is being made",
+        ConnectorCall::Configure { .. } => "the connector is being given its options",
+        ConnectorCall::Resume => "the connector is being resumed",
+        ConnectorCall::Pause => "the connector is being paused",
         _ => "the connector is being stopped",
     }
     .to_owned()
@@ -253,7 +255,7 @@ fn wrong(failure: &Failure) -> Standing {
         _ => reasons::CONNECT_REST,
     };
     let config = match &failure.call {
-        Call::Create { config, .. } | Call::Configure { config } => Some(config),
+        ConnectorCall::Create { config, .. } | ConnectorCall::Configure { config } => Some(config),
         _ => None,
     };
     let message = config
@@ -307,7 +309,7 @@ fn answer(situation: &Situation<'_>, step: &mut Step) {
 }
 
 /// What is asked for again a moment after it was done is done when the time to show is over.
-fn look_when_settled(situation: &Situation<'_>, call: &Call, step: &mut Step) {
+fn look_when_settled(situation: &Situation<'_>, call: &ConnectorCall, step: &mut Step) {
     if let Some(at) = situation.past.settled_at(call) {
         step.look_by(at);
     }
@@ -325,12 +327,12 @@ fn warn(failure: &Failure, reason: &str, step: &mut Step) {
     }
 }
 
-fn reason(call: &Call) -> &'static str {
+fn reason(call: &ConnectorCall) -> &'static str {
     match call {
-        Call::RestartTask { .. } => reasons::RESTART_CONNECTOR_TASK,
-        Call::ListOffsets { .. } => reasons::LIST_OFFSETS,
-        Call::AlterOffsets { .. } => reasons::ALTER_OFFSETS,
-        Call::ResetOffsets => reasons::RESET_OFFSETS,
+        ConnectorCall::RestartTask { .. } => reasons::RESTART_CONNECTOR_TASK,
+        ConnectorCall::ListOffsets { .. } => reasons::LIST_OFFSETS,
+        ConnectorCall::AlterOffsets { .. } => reasons::ALTER_OFFSETS,
+        ConnectorCall::ResetOffsets => reasons::RESET_OFFSETS,
         _ => reasons::RESTART_CONNECTOR,
     }
 }
@@ -356,7 +358,7 @@ fn restart(situation: &Situation<'_>, step: &mut Step) {
             )
         }
         Verdict::Restart(count) => {
-            let call = Call::Restart { include_tasks: true, only_failed: true, automatic: true };
+            let call = ConnectorCall::Restart { include_tasks: true, only_failed: true, automatic: true };
             match attempt(situation, &call) {
                 Attempt::Now if step.doing.is_none() => {
                     let restarts = AutoRestartStatus {

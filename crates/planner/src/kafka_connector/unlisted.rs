@@ -3,7 +3,7 @@
 
 use api::common::connector::ConnectorState;
 
-use super::call::Call;
+use super::call::ConnectorCall;
 use super::past::FailureKind;
 use super::wanted::Wanted;
 
@@ -13,12 +13,12 @@ pub(super) fn is_unlisted(kind: FailureKind) -> bool {
 }
 
 /// The call that comes in place of making the connector; `None`: it is waited for until it is listed.
-pub(super) fn next(found: FailureKind, wanted: &Wanted) -> Option<Call> {
+pub(super) fn next(found: FailureKind, wanted: &Wanted) -> Option<ConnectorCall> {
     match (found, wanted.state) {
-        (FailureKind::OtherOptions, _) => Some(Call::Configure { config: wanted.config.clone() }),
+        (FailureKind::OtherOptions, _) => Some(ConnectorCall::Configure { config: wanted.config.clone() }),
         // What keeps it from working is asked for at once.
-        (_, ConnectorState::Stopped) => Some(Call::Stop),
-        (_, ConnectorState::Paused) => Some(Call::Pause),
+        (_, ConnectorState::Stopped) => Some(ConnectorCall::Stop),
+        (_, ConnectorState::Paused) => Some(ConnectorCall::Pause),
         (_, ConnectorState::Running) => None,
     }
 }
