@@ -107,7 +107,7 @@ impl Outside {
     }
 }
 
-/// Connects; the connection is one that somebody behind the balancer took, since it stays open.
+/// Connects; a server behind the balancer took the connection, since it stays open.
 pub async fn connection(address: SocketAddr) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     if !is_open(&mut stream).await {

@@ -1,47 +1,50 @@
-//! The pass over a node pool: one that no Kafka resource looks after is told what it lacks. Pure.
+//! The pass over a node pool: a pool that no Kafka resource looks after is told what it lacks. Pure.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::KafkaNodePool;
 use api::conditions::{Condition, merge, reasons, types};
 use api::kafka_node_pool::KafkaNodePoolStatus;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::completion::Observation;
 use crate::kafka::transitions::membership::Nobodys;
-use crate::plan;
+use crate::plan::{self, Never};
 
 /// What a pass over a pool does: it writes the status, if there is one to write.
-pub type Plan = plan::Plan<KafkaNamed, Infallible, Option<KafkaNodePoolStatus>>;
+pub type NodePoolPlan = plan::Plan<KafkaNamed, Never, Option<KafkaNodePoolStatus>>;
 
 /// What has to be known: whether there is a Kafka resource of this name in the namespace of the pool, though this operator
 /// does not look after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KafkaNamed(pub String);
 
 /// A node pool, and why no Kafka resource looks after it, if so.
 #[derive(Debug)]
-pub struct Observed {
+pub struct ObservedNodePool {
     /// The pool.
     pub pool: Arc<KafkaNodePool>,
     /// Why no Kafka resource looks after it.
     pub nobodys: Option<Nobodys>,
-    /// Whether the Kafka resource that it names exists; `None`: nobody asked.
+    /// Whether the Kafka resource that it names exists; `None`: the API server was not asked.
     pub exists: Option<bool>,
 }
 
-impl Observation for Observed {
-    type Plan = Plan;
+impl Observation for ObservedNodePool {
+    type Plan = NodePoolPlan;
     type Answer = bool;
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> NodePoolPlan {
         let missing = self.nobodys.as_ref().and_then(Nobodys::missing);
         match (missing, self.exists) {
-            (Some(missing), None) => Plan::asking(vec![KafkaNamed(missing.to_owned())]),
+            (Some(missing), None) => NodePoolPlan::asking(vec![KafkaNamed(missing.to_owned())]),
             // Another operator looks after it, or this one will in a moment.
-            (Some(_), Some(true)) => Plan::default(),
-            _ => Plan { status: status(&self.pool, self.nobodys.as_ref(), now), ..Plan::default() },
+            (Some(_), Some(true)) => NodePoolPlan::default(),
+            _ => NodePoolPlan {
+                status: status(&self.pool, self.nobodys.as_ref(), now),
+                ..NodePoolPlan::default()
+            },
         }
     }
 

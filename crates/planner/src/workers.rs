@@ -16,6 +16,7 @@ pub(crate) mod properties;
 pub(crate) mod read;
 pub mod roll;
 pub mod sharing;
+pub(crate) mod without_effect;
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use operator_runtime::queue::{Backoff, Queue};
 use operator_runtime::watch::ObjectRef;
-use planner::workers::need::{Answer, Need, Silence, SilenceKind};
+use planner::workers::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
 use planner::workers::observed::Plugins;
 
 use super::apis::Apis;
@@ -61,17 +61,17 @@ impl KnownPlugins {
         &self,
         connect: &ObjectRef,
         uid: Option<&str>,
-        needs: Vec<Need>,
-    ) -> (Vec<(Need, Answer)>, Vec<Need>) {
+        needs: Vec<WorkerNeed>,
+    ) -> (Vec<(WorkerNeed, WorkerAnswer)>, Vec<WorkerNeed>) {
         let (of_plugins, others): (Vec<_>, Vec<_>) =
-            needs.into_iter().partition(|need| matches!(need, Need::Plugins(_)));
-        let answer = |need: Need| {
-            if let Need::Plugins(pods) = &need {
+            needs.into_iter().partition(|need| matches!(need, WorkerNeed::Plugins(_)));
+        let answer = |need: WorkerNeed| {
+            if let WorkerNeed::Plugins(pods) = &need {
                 self.ask(connect, uid, pods);
             }
             // The pass that their answer brings knows it.
             let silence = Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked");
-            (need, Answer::Unknown(silence))
+            (need, WorkerAnswer::Unknown(silence))
         };
         (of_plugins.into_iter().map(answer).collect(), others)
     }

@@ -10,7 +10,9 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::leader::Mandate;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::Observation;
-use planner::kafka_connector::round::{self, Declared, Keeps, Names, NamesNeeded, Observed, Plan, Removal};
+use planner::kafka_connector::round::{
+    self, Declared, Keeps, Names, NamesNeeded, ObservedRound, Removal, RoundPlan,
+};
 use tokio::time::Instant;
 
 use super::apis::{Api, Apis, Look};
@@ -42,14 +44,14 @@ pub(super) struct Round {
     connect: Arc<KafkaConnect>,
     /// `None`: there is no address under which it could be asked.
     api: Option<Arc<Api>>,
-    observed: Observed,
+    observed: ObservedRound,
 }
 
 impl Observation for Round {
-    type Plan = Plan;
-    type Answer = <Observed as Observation>::Answer;
+    type Plan = RoundPlan;
+    type Answer = <ObservedRound as Observation>::Answer;
 
-    fn plan(&self, now: jiff::Timestamp) -> Plan {
+    fn plan(&self, now: jiff::Timestamp) -> RoundPlan {
         self.observed.plan(now)
     }
 
@@ -102,7 +104,7 @@ impl Kind for Rounds {
             self.resources.shares_connectors(cluster).then_some(Keeps::Shared)
         };
         let lists_names = api.as_ref().is_some_and(|api| api.lists_names());
-        let observed = Observed {
+        let observed = ObservedRound {
             look,
             absent: fingerprint(None),
             declared: self.declared(cluster),
@@ -144,7 +146,7 @@ impl Kind for Rounds {
     }
 
     /// Brings passes over connectors.
-    async fn before(&self, cluster: &ObjectRef, _: &Round, plan: &Plan) -> Result<(), Error> {
+    async fn before(&self, cluster: &ObjectRef, _: &Round, plan: &RoundPlan) -> Result<(), Error> {
         let key = |name: &String| ObjectRef::new(&cluster.namespace, name);
         for name in &plan.ask_topics {
             self.memories.change(&key(name), |memory| memory.topics_wanted = true);
@@ -190,7 +192,7 @@ impl Kind for Rounds {
         &self,
         _: &ObjectRef,
         round: &Round,
-        plan: &Plan,
+        plan: &RoundPlan,
         done: Done<Result<bool, ConnectError>>,
     ) -> Result<After<KafkaConnectStatus>, Error> {
         let mut after = After::default();

@@ -61,7 +61,7 @@ struct Shared {
 }
 
 impl Progresses {
-    /// Nobody is asked.
+    /// No cluster is asked.
     pub(crate) fn off() -> Self {
         Self(None)
     }

@@ -1,6 +1,5 @@
 //! The pass over a node pool: it tells those that no Kafka resource looks after what they lack.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::kinds;
@@ -9,7 +8,8 @@ use operator_runtime::apply::Applier;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka::transitions::membership::Membership;
-use planner::node_pool::{KafkaNamed, Observed};
+use planner::node_pool::{KafkaNamed, ObservedNodePool};
+use planner::plan::Never;
 
 use super::membership;
 use crate::caches::Caches;
@@ -34,31 +34,31 @@ impl Kind for NodePools {
     /// The pass over its cluster writes the status of a pool.
     const TELLS: bool = false;
     type Resource = KafkaNodePool;
-    type Observed = Observed;
+    type Observed = ObservedNodePool;
     type Said = ();
 
     fn resources(&self) -> &Cache<KafkaNodePool> {
         &self.caches.pools
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<Observed>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<ObservedNodePool>, Error> {
         let pool = self.caches.pools.get(key).filter(|pool| pool.metadata.deletion_timestamp.is_none());
         let Some(pool) = pool else { return Ok(Seen::Settled(Outcome::Done)) };
         let nobodys = match membership(&self.caches, &pool) {
             Membership::Nobodys(nobodys) => Some(nobodys),
             Membership::Labelled(_) | Membership::Moved { .. } => None,
         };
-        Ok(Seen::Live(Observed { pool, nobodys, exists: None }))
+        Ok(Seen::Live(ObservedNodePool { pool, nobodys, exists: None }))
     }
 
-    fn looked_after<'a>(&self, observed: &'a Observed) -> Option<&'a Arc<KafkaNodePool>> {
+    fn looked_after<'a>(&self, observed: &'a ObservedNodePool) -> Option<&'a Arc<KafkaNodePool>> {
         Some(&observed.pool)
     }
 
     async fn answer(
         &self,
         key: &ObjectRef,
-        _: &Observed,
+        _: &ObservedNodePool,
         needs: Vec<KafkaNamed>,
     ) -> Result<AnswersOf<Self>, Error> {
         let mut answers = Vec::with_capacity(needs.len());
@@ -69,7 +69,7 @@ impl Kind for NodePools {
         Ok(answers)
     }
 
-    async fn call(&self, _: &ObjectRef, _: &Observed, call: &Infallible) -> Result<(), Error> {
+    async fn call(&self, _: &ObjectRef, _: &ObservedNodePool, call: &Never) -> Result<(), Error> {
         match *call {}
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{DesiredObject, Live, ObjectId};
 use pki::Material;
 
-use super::need::{Answer, Need, Silence, SilenceKind};
+use super::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
 use super::sharing::Sharing;
 use crate::clients::credentials::Secrets;
 use crate::fingerprint;
@@ -25,7 +25,7 @@ use crate::workload::volume::mounts_secret;
 
 /// What was seen of the workers of one resource, and what was answered since.
 #[derive(Debug, Clone, Default)]
-pub struct Observed {
+pub struct ObservedWorkers {
     /// Namespace of the resource.
     pub namespace: String,
     /// Pod sets of the resource, by name.
@@ -63,7 +63,7 @@ pub struct Observed {
     /// What of the resource's objects is there and cannot be read, in words: then nothing is decided.
     pub unreadable: Option<String>,
     /// What has no answer in this pass, and why.
-    pub unanswered: Vec<(Need, Silence)>,
+    pub unanswered: Vec<(WorkerNeed, Silence)>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
 }
@@ -80,7 +80,7 @@ pub enum Plugins {
     Known(Vec<ConnectorPlugin>),
 }
 
-impl Observed {
+impl ObservedWorkers {
     /// What tells these pods from all others.
     pub fn fingerprint_of_pods(&self) -> String {
         let uids: Vec<&str> = self.pods.values().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
@@ -97,18 +97,18 @@ impl Observed {
     }
 
     /// Why a need has no answer.
-    pub fn silence(&self, need: &Need) -> Option<&Silence> {
+    pub fn silence(&self, need: &WorkerNeed) -> Option<&Silence> {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
     }
 
     /// Takes an answer in.
-    pub fn answer(&mut self, need: Need, answer: Answer) {
+    pub fn answer(&mut self, need: WorkerNeed, answer: WorkerAnswer) {
         match (need, answer) {
-            (Need::Material(request), Answer::Material(material)) => {
+            (WorkerNeed::Material(request), WorkerAnswer::Material(material)) => {
                 self.made.insert(request.id().to_owned(), material);
             }
-            (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
-            (need, Answer::Unknown(silence)) => self.unanswered.push((need, silence)),
+            (WorkerNeed::Holders(_), WorkerAnswer::Holders(holders)) => self.holders.extend(holders),
+            (need, WorkerAnswer::Unknown(silence)) => self.unanswered.push((need, silence)),
             (need, _) => {
                 let silence = Silence::new(SilenceKind::Refused, "the answer is to another question");
                 self.unanswered.push((need, silence));
@@ -144,7 +144,7 @@ impl Observed {
         }
     }
 
-    /// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out.
+    /// Of the objects that are wanted: those that belong to another owner, or of which the owner cannot be found out.
     ///
     /// # Errors
     /// What has to be asked first.
@@ -152,10 +152,11 @@ impl Observed {
         &self,
         claimant: &Claimant<'_>,
         wanted: impl IntoIterator<Item = &'a ObjectId>,
-    ) -> Result<Vec<Stranger>, Need> {
-        let silence =
-            |unknown: &[ObjectId]| self.silence(&Need::Holders(unknown.to_vec())).map(ToString::to_string);
-        self.of_owner().strangers(claimant, wanted, silence).map_err(Need::Holders)
+    ) -> Result<Vec<Stranger>, WorkerNeed> {
+        let silence = |unknown: &[ObjectId]| {
+            self.silence(&WorkerNeed::Holders(unknown.to_vec())).map(ToString::to_string)
+        };
+        self.of_owner().strangers(claimant, wanted, silence).map_err(WorkerNeed::Holders)
     }
 
     /// A Secret that pods mount goes after them.

@@ -1,13 +1,13 @@
 //! The pod of an image build: its containers, who has which Secret, and which rights.
 
-use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::plan::ConnectPlan;
 use serde_json::{Value, json};
 
 use super::image_builds::{POD, pass, pipes};
 use crate::common::connect::{has, object, secret, verdict};
 
 /// The containers of the pod of a build, in their order.
-fn containers(plan: &Plan) -> Vec<Value> {
+fn containers(plan: &ConnectPlan) -> Vec<Value> {
     let spec = &object(plan, "Pod", POD)["spec"];
     let all = [&spec["initContainers"], &spec["containers"]];
     all.iter().flat_map(|some| some.as_array().unwrap()).cloned().collect()

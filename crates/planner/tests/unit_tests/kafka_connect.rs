@@ -2,19 +2,19 @@
 
 use crate::common::connect::{Connect, certificate, has, object, secret, verdict};
 use crate::common::reference;
-use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::plan::ConnectPlan;
 use serde_json::{Value, json};
 
 fn pipes() -> Connect {
     Connect::new(&reference("connect.input.yaml"))
 }
 
-fn properties(plan: &Plan) -> api::properties::Properties {
+fn properties(plan: &ConnectPlan) -> api::properties::Properties {
     let text = object(plan, "ConfigMap", "pipes-connect-config")["data"]["kafka-connect.properties"].as_str();
     api::properties::parse(text.unwrap()).unwrap()
 }
 
-fn pods(plan: &Plan) -> Vec<Value> {
+fn pods(plan: &ConnectPlan) -> Vec<Value> {
     object(plan, "StrimziPodSet", "pipes-connect")["spec"]["pods"].as_array().unwrap().clone()
 }
 
@@ -390,7 +390,7 @@ fn what_nothing_wants_any_more_goes_and_a_secret_that_pods_mount_goes_after_them
     connect.resource["spec"].as_object_mut().unwrap().remove("tls");
     connect.resource["spec"]["authentication"] = json!({"type": "custom"});
     connect.resource["metadata"]["annotations"] = json!({});
-    let gone = |plan: &Plan| -> Vec<String> {
+    let gone = |plan: &ConnectPlan| -> Vec<String> {
         plan.delete.iter().map(|one| format!("{} {}", one.object.kind, one.object.name)).collect()
     };
     let plan = connect.plan();

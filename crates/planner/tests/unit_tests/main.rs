@@ -62,6 +62,7 @@ mod overrides;
 mod ownership;
 mod paths;
 mod planning;
+mod plans_as_values;
 mod plug_ins;
 mod pool_templates;
 mod properties;
