@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::budget::Budget;
 use crate::reach::Reach;
 
 /// Settings of an [`crate::Admin`].
@@ -41,6 +42,8 @@ pub struct AdminConfig {
     pub max_answer_memory: usize,
     /// Room that this client shares with others for long answers. Default: none, they take what they need.
     pub answer_room: Option<AnswerRoom>,
+    /// What this client may take in memory altogether; it takes no other room then. Default: as much as its answers need.
+    pub budget: Option<Budget>,
     /// How many requests of one split call run at once. Default 4.
     pub concurrency: usize,
     /// Which addresses of nodes are followed beside the bootstrap addresses. Default: all that the nodes name.
@@ -83,7 +86,12 @@ impl AnswerRoom {
         if length <= SHORT_ANSWER {
             return None;
         }
-        let wanted = u32::try_from(length * DECODED / 1024).unwrap_or(u32::MAX).min(self.kilobytes);
+        self.hold(length * DECODED).await
+    }
+
+    /// Waits for this many bytes, or for all that there are.
+    pub(crate) async fn hold(&self, bytes: usize) -> Option<Room> {
+        let wanted = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).min(self.kilobytes);
         // It is never closed.
         Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()
     }
@@ -104,6 +112,7 @@ impl AdminConfig {
             max_answer_bytes: 64 * 1024 * 1024,
             max_answer_memory: 512 * 1024 * 1024,
             answer_room: None,
+            budget: None,
             concurrency: 4,
             reach: None,
             max_nodes: 10_000,
@@ -156,6 +165,12 @@ impl AdminConfig {
     /// With room for long answers that is shared with other clients.
     pub fn with_answer_room(mut self, room: AnswerRoom) -> Self {
         self.answer_room = Some(room);
+        self
+    }
+
+    /// With a bound for everything together.
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 

@@ -29,6 +29,7 @@ mod acls;
 mod batch;
 mod bounded;
 mod broker_options;
+mod budget;
 mod client;
 mod cluster;
 mod codes;
@@ -58,6 +59,7 @@ mod wire;
 
 pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, ResourceType};
 pub use broker_options::{BrokerOption, HIDDEN};
+pub use budget::{Budget, Spent};
 pub use client::Admin;
 pub use cluster::{FeatureUpdate, FeatureUpdateKind, Features};
 pub use codes::ErrorCode;
