@@ -279,7 +279,7 @@ async fn no_pass_beside_kafka_looks_at_an_object_of_another_resource() {
     let connector = ObjectRef::new("ns", "connector-of-c42");
     assert_eq!(resources.of_cluster(&key), [connector.clone()].into());
     assert!(resources.is_declared(&key, &connector.name) && !resources.is_declared(&key, "connector-of-c41"));
-    assert!(resources.unreadable("ns").is_empty() && !resources.shares_connectors(&key));
+    assert!(resources.unreadable("ns").is_empty() && resources.sharing_connectors(&key).is_empty());
     assert_eq!(scanned(&caches) + connectors.scanned(), scanned_before, "a list of everything was read");
 }
 
@@ -379,4 +379,31 @@ fn a_connect_of_another_namespace_counts_when_its_workers_and_ones_own_are_ready
         assert_eq!(names(&caches, "b", "prod"), of_prod);
         assert_eq!(names(&caches, "a", "spy"), of_spy);
     }
+}
+
+#[test]
+fn what_is_written_in_one_namespace_brings_no_pass_to_others() {
+    let connect = |namespace: &str, name: &str| {
+        json!({"metadata": {"name": name, "namespace": namespace}, "spec": {
+            "bootstrapServers": "shop-kafka-bootstrap.b.svc:9092", "groupId": "etl", "configStorageTopic": "c",
+            "statusStorageTopic": "s", "offsetStorageTopic": "o"}})
+    };
+    let mut all: Vec<Value> = (0..300).map(|number| connect("a", &format!("spy-{number}"))).collect();
+    all.extend([connect("b", "prod"), connect("b", "beside")]);
+    let caches = Caches::of(Watched { connects: kind_of(all), ..caches(&[]).watched });
+    let told: Arc<std::sync::Mutex<std::collections::BTreeMap<String, usize>>> = Arc::default();
+    let tells = Arc::clone(&told);
+    caches.on_change_of_sharing(move |other| {
+        let mut all = tells.lock().unwrap();
+        *all.entry(format!("{}/{}", other.namespace, other.name)).or_default() += 1;
+    });
+    let told = told.lock().unwrap();
+    // Each of four fields says it.
+    assert_eq!(
+        (told.get("b/prod"), told.get("b/beside")),
+        (Some(&4), Some(&4)),
+        "by the other one of the namespace alone"
+    );
+    let work: usize = told.values().sum();
+    assert!(work <= 302 * 100, "the work grows with all resources together: {work}");
 }

@@ -28,7 +28,7 @@ use crate::workers::need::Need;
 use crate::workers::observed::{Observed, Plugins};
 use crate::workers::plan as workers;
 use crate::workers::roll::WorkerRestart;
-use crate::workers::sharing;
+use crate::workers::sharing::{self, Sharing};
 
 /// When a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -198,7 +198,7 @@ fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings
 
 /// Whether the workers see the connectors of another resource.
 fn shares_connectors(observed: &Observed) -> bool {
-    observed.sharing.iter().any(|sharing| sharing.field.shares_connectors())
+    observed.sharing.iter().any(Sharing::shares_connectors)
 }
 
 /// Removes what the resource does not ask for.
