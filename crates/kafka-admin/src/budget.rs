@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::OnceCell;
 
-use crate::config::{AnswerRoom, Room};
+use crate::room::{AnswerRoom, Room};
 
 /// What an open connection takes at most: the certificates that the server showed, buffers, the versions that it knows. Bytes.
 pub(crate) const CONNECTION: usize = 96 * 1024;

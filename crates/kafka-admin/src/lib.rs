@@ -49,6 +49,7 @@ mod partitions;
 mod quorum;
 mod quotas;
 mod reach;
+mod room;
 mod sasl;
 mod scram;
 mod shared;
@@ -63,7 +64,7 @@ pub use budget::{Budget, Spent};
 pub use client::Admin;
 pub use cluster::{FeatureUpdate, FeatureUpdateKind, Features};
 pub use codes::ErrorCode;
-pub use config::{AdminConfig, AnswerRoom, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
+pub use config::{AdminConfig, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
 pub use configs::{
     ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };
@@ -78,6 +79,7 @@ pub use partitions::{Election, Reassignment};
 pub use quorum::{Endpoint, Quorum, QuorumReplica, Voter};
 pub use quotas::{QuotaEntity, QuotaName};
 pub use reach::Reach;
+pub use room::AnswerRoom;
 pub use sasl::ScramMechanism;
 pub use scram::ScramChange;
 pub use tls::client_config;

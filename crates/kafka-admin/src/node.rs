@@ -20,8 +20,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::AdminError;
 use crate::budget::{Budget, CONNECTION, Spent};
-use crate::config::{AnswerRoom, Room};
 use crate::connect::{LONGEST_DESCRIPTION, Stream, connect, io_error};
+use crate::room::{AnswerRoom, Room};
 use crate::shared::Shared;
 use crate::wire::{Head, common_version, read_body, read_length};
 
