@@ -56,6 +56,8 @@ pub struct Workers {
     pub logging: Logging,
     /// Which metrics are offered to Prometheus.
     pub metrics: Option<Metrics>,
+    /// Whether their clients are traced.
+    pub is_traced: bool,
     /// Remote JMX.
     pub jmx: Option<Jmx>,
     /// Where their rack comes from.

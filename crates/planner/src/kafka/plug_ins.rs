@@ -6,7 +6,7 @@ use api::agent::PlugIn;
 use api::conditions::reasons;
 use api::plug_in::{
     CLIENT_METRICS_REPORTERS, JARS_FOLDER, JMX_EXPORTER_JAR, LIBS_FOLDER, METRICS_REPORTERS, QUOTAS_CLASS,
-    SECRETS_PROVIDER_CLASS,
+    SECRETS_PROVIDER_CLASS, TRACING_INTERCEPTORS,
 };
 use k8s_openapi::api::core::v1::Pod;
 
@@ -72,6 +72,7 @@ fn message(pool: &Pool, plug_in: &PlugIn, pods: &BTreeSet<String>) -> String {
         PlugIn::ClientMetricsReporter => format!("no jar with the class {}", CLIENT_METRICS_REPORTERS[0]),
         PlugIn::SecretsProvider => format!("no jar with the class {SECRETS_PROVIDER_CLASS}"),
         PlugIn::QuotasPlugIn => format!("no jar with the class {QUOTAS_CLASS}"),
+        PlugIn::Tracing => format!("no jar with the class {}", TRACING_INTERCEPTORS[0]),
         PlugIn::RemoteStorageManager { class, .. } => format!("no jar with the class {class}"),
     };
     let jar = match plug_in.artifact() {

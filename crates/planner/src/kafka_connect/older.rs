@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use api::common::metrics::TracingType;
 use api::conditions::reasons;
 use api::{KafkaConnect, last_applied};
 
@@ -70,17 +69,6 @@ pub(super) fn say(connect: &KafkaConnect, findings: &mut Findings) {
         findings.warn(reasons::UNKNOWN_FIELDS, complaint);
     }
     let spec = &connect.spec;
-    if let Some(tracing) = &spec.tracing {
-        let message = match tracing.type_ {
-            TracingType::Jaeger => {
-                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
-            }
-            TracingType::OpenTelemetry => {
-                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
-            }
-        };
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
-    }
     if spec.build.as_ref().is_some_and(|build| build.output.additional_kaniko_options.is_some()) {
         let message = "spec.build.output.additionalKanikoOptions: without effect: Buildah builds images, not Kaniko; remove it, and \
                        write what is still needed into additionalBuildOptions or additionalPushOptions";

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use api::common::metrics::TracingType;
 use api::conditions::reasons;
 use api::names::mirror_maker2 as names;
 use api::{KafkaMirrorMaker2, labels, last_applied};
@@ -119,6 +118,7 @@ fn workers(
         logging: spec.logging.as_ref(),
         rack: spec.rack.as_ref(),
         metrics_config: spec.metrics_config.as_ref(),
+        tracing: spec.tracing.as_ref(),
         template: spec.template.as_ref(),
         external: spec.external_configuration.as_ref(),
     };
@@ -174,17 +174,6 @@ fn say(resource: &KafkaMirrorMaker2, findings: &mut Findings) {
         findings.warn(reasons::UNKNOWN_FIELDS, complaint);
     }
     let spec = &resource.spec;
-    if let Some(tracing) = &spec.tracing {
-        let message = match tracing.type_ {
-            TracingType::Jaeger => {
-                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
-            }
-            TracingType::OpenTelemetry => {
-                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
-            }
-        };
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
-    }
     if spec.client_rack_init_image.is_some() {
         let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
         findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);

@@ -353,6 +353,39 @@ fn variables_and_volumes_of_older_manifests_are_in_the_workers() {
 }
 
 #[test]
+fn workers_are_traced_where_the_resource_says_so() {
+    let mut connect = pipes();
+    let before = connect.plan();
+    assert_eq!(properties(&before).get("consumer.interceptor.classes"), None);
+    connect.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    connect.resource["spec"]["template"]["connectContainer"]["env"] =
+        json!([{"name": "OTEL_SERVICE_NAME", "value": "pipes"}]);
+    let plan = connect.plan();
+    let properties = properties(&plan);
+    for (option, class) in
+        [("consumer", "TracingConsumerInterceptor"), ("producer", "TracingProducerInterceptor")]
+    {
+        let expected = format!("io.opentelemetry.instrumentation.kafkaclients.v2_6.{class}");
+        assert_eq!(properties.get(&format!("{option}.interceptor.classes")), Some(expected.as_str()));
+    }
+    let environment = pods(&plan)[0]["spec"]["containers"][0]["env"].to_string();
+    assert!(environment.contains(r#"{"name":"STRIMZI_TRACING","value":"opentelemetry"}"#), "{environment}");
+    assert!(environment.contains("OTEL_SERVICE_NAME"), "{environment}");
+    let map = object(&plan, "ConfigMap", "pipes-connect-config");
+    let mut files = map["data"].as_object().unwrap().values();
+    assert!(
+        files.any(|file| file.as_str().unwrap().contains(r#"{"type":"tracing"}"#)),
+        "the agent looks for the jars"
+    );
+
+    connect.resource["spec"]["tracing"] = json!({"type": "jaeger"});
+    let plan = connect.plan();
+    let said = format!("{:?}", plan.status.as_ref().unwrap().conditions);
+    assert!(said.contains("jaeger is no more, and nothing is traced"), "{said}");
+    assert!(!pods(&plan)[0].to_string().contains("STRIMZI_TRACING"));
+}
+
+#[test]
 fn racks_metrics_jmx_and_plug_ins_get_what_they_need() {
     let mut connect = pipes();
     let spec = &mut connect.resource["spec"];

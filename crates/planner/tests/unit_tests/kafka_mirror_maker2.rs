@@ -431,3 +431,17 @@ fn racks_and_metrics_reach_the_connectors() {
         ],
     );
 }
+
+#[test]
+fn connectors_of_traced_workers_have_the_interceptors_that_the_agent_found() {
+    let mut mirror = mirror();
+    mirror.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    let made = mirror.made();
+    has(
+        &made[SOURCE],
+        &[
+            ("consumer.interceptor.classes", "${strimzidir:/var/opt/kafka/jaas:consumer-interceptors}"),
+            ("producer.interceptor.classes", "${strimzidir:/var/opt/kafka/jaas:producer-interceptors}"),
+        ],
+    );
+}
