@@ -16,7 +16,7 @@ use crate::launch::{self, Command, ContainerSource, PlugIns, Prepared, write_nod
 use crate::layout::Layout;
 use crate::properties::Properties;
 use crate::run_error::RunError;
-use crate::server::Shared;
+use crate::server::{self, Shared};
 use crate::{jars, jmx, jvm, keystore, render, watch};
 
 /// The class that runs a worker.
@@ -73,6 +73,9 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
     let plug_ins = PlugIns { wanted: &config.plug_ins, further, program: "the worker" };
     let arguments = launch::find(&plug_ins, layout, &class_path, &mut rendered, shared)?;
     config.jvm.extra_jvm_arguments.extend(arguments);
+    if config.plug_ins.iter().any(|plug_in| *plug_in != PlugIn::SecretsProvider) {
+        tell_what_is_missing(shared).await;
+    }
     if config.plug_ins.contains(&PlugIn::Tracing) {
         write_interceptors(&rendered.properties, layout)?;
     }
@@ -97,6 +100,14 @@ fn make_ready(password: &JaasPassword) -> Result<(), FileError> {
             .map_err(|source| FileError::Write { path: folder.to_owned(), source })?;
     }
     files::write(&password.target, render::jaas_password(&text).as_bytes(), 0o600)
+}
+
+/// Answers the operator's question which jars were not found. A worker has no certificate to do so with; what it says is in its log, too.
+async fn tell_what_is_missing(shared: &Arc<Shared>) {
+    let port = api::ports::KAFKA_AGENT as u16;
+    if let Err(error) = server::serve_port(port, shared.clone(), false).await {
+        tracing::warn!(port, %error, "the operator cannot be told which jars are missing");
+    }
 }
 
 /// Writes the interceptors that the worker has for those of its connectors' clients that have options of their own.

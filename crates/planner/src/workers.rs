@@ -11,6 +11,7 @@ pub mod observed;
 pub(crate) mod options;
 pub mod plan;
 pub mod plan_size;
+pub mod plug_ins;
 pub(crate) mod pod;
 pub(crate) mod properties;
 pub(crate) mod read;

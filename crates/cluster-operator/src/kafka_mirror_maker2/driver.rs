@@ -106,7 +106,9 @@ impl MirrorMakers {
         let seen = parts.observer.observe(owner, references, repeated, &self.deleted_pods).await?;
         let Some((mut observed, place)) = seen else { return Ok(None) };
         observed.sharing = sharing;
-        observed.plugins = parts.plugins.of(key, &observed.fingerprint_of_pods());
+        let pods = observed.fingerprint_of_pods();
+        observed.plugins = parts.plugins.of(key, &pods);
+        observed.missing_plug_ins = parts.plugins.missing(key, &pods);
         let Memory { past, answered, removals, wanted, .. } = memory;
         self.memories.change(key, |known| {
             (known.removals, known.wanted) = (removals.clone(), wanted);
@@ -246,7 +248,8 @@ impl Kind for MirrorMakers {
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
         let Parts { means, caches, plugins, .. } = &self.parts;
         let uid = view.looked_after().and_then(|resource| resource.metadata.uid.clone());
-        let (mut answers, others) = plugins.answer(key, uid.as_deref(), needs);
+        let observed = if let View::Live(live) = view { Some(&live.observed) } else { None };
+        let (mut answers, others) = plugins.answer(key, uid.as_deref(), observed, needs);
         answers.extend(workers::answer(&means.applier, caches, others).await);
         Ok(answers)
     }

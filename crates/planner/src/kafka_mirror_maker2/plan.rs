@@ -27,6 +27,7 @@ use crate::status::refused;
 use crate::workers::need::Need;
 use crate::workers::observed::{Observed, Plugins};
 use crate::workers::plan as workers;
+use crate::workers::plug_ins;
 use crate::workers::roll::WorkerRestart;
 use crate::workers::sharing::{self, Sharing};
 
@@ -131,6 +132,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         }
     }
     findings.warnings.extend(warnings);
+    findings.warnings.extend(plug_ins::warnings(&workers, &observed.missing_plug_ins));
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
     let mut plan = Plan::from(Common { apply, delete, waiting_for, ..Common::default() });
     if let Some(restart) = restart {

@@ -1,7 +1,10 @@
 //! KafkaConnect: the objects, the options, which workers restart and when, and what is said of mistakes.
 
+use std::collections::BTreeSet;
+
 use crate::common::connect::{Connect, certificate, has, object, secret, verdict};
 use crate::common::reference;
+use api::agent::PlugIn;
 use planner::kafka_connect::plan::Plan;
 use serde_json::{Value, json};
 
@@ -350,6 +353,30 @@ fn variables_and_volumes_of_older_manifests_are_in_the_workers() {
         let message = verdict(&connect.plan()).1;
         assert!(message.contains(words), "{message}");
     }
+}
+
+#[test]
+fn jars_that_workers_do_not_find_are_named_with_what_adds_them() {
+    let mut connect = pipes();
+    connect.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    connect.settle();
+    let said = |connect: &mut Connect| format!("{:?}", connect.plan().status.as_ref().unwrap().conditions);
+    assert!(!said(&mut connect).contains("PlugInMissing"), "nobody said so");
+    let missing = BTreeSet::from([PlugIn::Tracing, PlugIn::SecretsProvider, PlugIn::QuotasPlugIn]);
+    connect.observed.missing_plug_ins.insert("pipes-connect-0".to_owned(), missing);
+    let message = said(&mut connect);
+    for words in [
+        "PlugInMissing",
+        "run without OpenTelemetry, which spec.tracing asks for",
+        "no jar with the class io.opentelemetry.instrumentation.kafkaclients.v2_6.TracingConsumerInterceptor",
+        "io.opentelemetry:opentelemetry-exporter-otlp of Maven Central",
+        "spec.image, or mount a volume with it at /mnt/kafka-libs",
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    assert!(!message.contains("strimzisecrets") && !message.contains("Quotas"), "{message}");
+    connect.resource["spec"]["tracing"] = json!(null);
+    assert!(!said(&mut connect).contains("PlugInMissing"), "nothing asks for it any more");
 }
 
 #[test]
