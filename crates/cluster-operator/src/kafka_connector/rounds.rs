@@ -226,11 +226,11 @@ impl Rounds {
     /// Whether another cluster has the connectors of this one, as far as that matters: when there may be something to remove.
     async fn is_shared(&self, cluster: &ObjectRef, listed: Option<&Listing>, lists_names: bool) -> bool {
         let mut sharing = self.resources.sharing_connectors(cluster);
-        let Some(listed) = listed else { return !sharing.is_empty() };
-        let is_left = |name: &String| !self.resources.is_declared(cluster, name);
-        let may_remove = lists_names || !self.queues.left(cluster).is_empty() || listed.keys().any(is_left);
-        if sharing.is_empty() || !may_remove {
-            return !sharing.is_empty();
+        let (Some(listed), false) = (listed, sharing.is_empty()) else { return !sharing.is_empty() };
+        let declared = self.resources.of_cluster(cluster);
+        let is_left = |name: &String| !declared.contains(&ObjectRef::new(&cluster.namespace, name));
+        if !(lists_names || !self.queues.left(cluster).is_empty() || listed.keys().any(is_left)) {
+            return true;
         }
         self.sharers.judge(&caches::connect(cluster), listed, &mut sharing).await;
         sharing.iter().any(Sharing::shares_connectors)

@@ -360,14 +360,14 @@ fn jars_that_workers_do_not_find_are_named_with_what_adds_them() {
     let mut connect = pipes();
     connect.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
     connect.settle();
-    let said = |connect: &mut Connect| format!("{:?}", connect.plan().status.as_ref().unwrap().conditions);
-    assert!(!said(&mut connect).contains("PlugInMissing"), "nobody said so");
+    let said = |connect: &Connect| format!("{:?}", connect.plan().status.as_ref().unwrap().conditions);
+    assert!(!said(&connect).contains("PlugInMissing"), "nobody said so");
     let missing = BTreeSet::from([PlugIn::Tracing, PlugIn::SecretsProvider, PlugIn::QuotasPlugIn]);
     connect.observed.missing_plug_ins.insert("pipes-connect-0".to_owned(), missing);
-    let message = said(&mut connect);
+    let message = said(&connect);
     for words in [
         "PlugInMissing",
-        "run without OpenTelemetry, which spec.tracing asks for",
+        "pipes-connect-0 runs without OpenTelemetry, which spec.tracing asks for",
         "no jar with the class io.opentelemetry.instrumentation.kafkaclients.v2_6.TracingConsumerInterceptor",
         "io.opentelemetry:opentelemetry-exporter-otlp of Maven Central",
         "spec.image, or mount a volume with it at /mnt/kafka-libs",
@@ -376,7 +376,7 @@ fn jars_that_workers_do_not_find_are_named_with_what_adds_them() {
     }
     assert!(!message.contains("strimzisecrets") && !message.contains("Quotas"), "{message}");
     connect.resource["spec"]["tracing"] = json!(null);
-    assert!(!said(&mut connect).contains("PlugInMissing"), "nothing asks for it any more");
+    assert!(!said(&connect).contains("PlugInMissing"), "nothing asks for it any more");
 }
 
 #[test]

@@ -310,14 +310,14 @@ fn nobody_removes_connectors_while_another_resource_may_have_asked_for_them() {
     };
     mirror.observed.sharing = vec![sharing(Field::ConfigTopic)];
     assert!(mirror.plan().calls.is_empty());
-    let is_told = |mirror: &mut Mirror| {
+    let is_told = |mirror: &Mirror| {
         let warnings = mirror.warnings();
         warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 of another namespace")
     };
-    assert!(is_told(&mut mirror));
+    assert!(is_told(&mirror));
     mirror.observed.sharing[0].is_apart = true;
     assert_eq!(mirror.plan().calls.len(), 1, "what the author of another namespace writes holds nothing");
-    assert!(is_told(&mut mirror));
+    assert!(is_told(&mirror));
     mirror.observed.sharing = vec![sharing(Field::OffsetTopic)];
     assert_eq!(mirror.plan().calls.len(), 1, "with other options and states there are no common connectors");
 
