@@ -29,6 +29,7 @@ use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
 use crate::kafka_connector::plugins::KnownPlugins;
+use crate::kafka_connector::sharers::Sharers;
 use crate::kafka_mirror_maker::driver::FirstMirrorMakers;
 use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
 use crate::kafka_mirror_maker2::progress::Progresses;
@@ -179,6 +180,8 @@ impl Start<'_> {
         feed_sharing(self.caches, &queues.connects, &queues.mirror_makers);
         let addresses = settings.connect_addresses.clone().of_mirror_makers();
         let of_mirror_makers = Arc::new(apis.beside(addresses));
+        let sharers = Sharers::new(self.caches.clone(), Arc::clone(&apis), Arc::clone(&of_mirror_makers));
+        let sharers = Arc::new(sharers);
         let progress = if settings.mirror_lag {
             Progresses::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone(), settings.resync)
         } else {
@@ -191,6 +194,7 @@ impl Start<'_> {
             plugins: KnownPlugins::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone()),
             progress,
             apis: of_mirror_makers,
+            sharers: Arc::clone(&sharers),
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });
         // Passes mostly wait for Connect, and keep no others waiting.
@@ -200,7 +204,7 @@ impl Start<'_> {
         feed_first_mirror_makers(self.caches, &queues.first_mirror_makers);
         let first = FirstMirrorMakers::new(self.caches.clone(), self.means.clone(), self.observer(parts));
         let (_, first) = self.kind(first, &queues.first_mirror_makers);
-        let mut running = kafka_connector::start(self, apis, &auto_restarts);
+        let mut running = kafka_connector::start(self, apis, sharers, &auto_restarts);
         running.extend([connects, mirror_makers, first]);
         Ok(running)
     }

@@ -1,6 +1,7 @@
 //! What the drivers of all kinds with workers of Kafka Connect do in the same way: they look at the workers, answer what their plan
 //! asks for, and restart one.
 
+pub(crate) mod agents;
 pub(crate) mod observe;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka_connect::observed::{ConnectView, LiveConnect};
 use planner::kafka_connect::{references, status};
 use planner::workers::need::WorkerNeed;
+use planner::workers::observed::ObservedWorkers;
 use planner::workers::plan_size::Repeated;
 use planner::workers::roll::WorkerRestart;
 
@@ -38,6 +39,11 @@ impl Connects {
     }
 }
 
+fn observed_of(view: &ConnectView) -> Option<&ObservedWorkers> {
+    let ConnectView::Live(live) = view else { return None };
+    Some(&live.observed)
+}
+
 impl Kind for Connects {
     const NAME: &'static str = KAFKA_CONNECT;
     type Resource = KafkaConnect;
@@ -62,7 +68,9 @@ impl Kind for Connects {
         let seen = self.observer.observe(&owner, references, repeated, &self.deleted_pods).await?;
         let Some((mut observed, place)) = seen else { return Ok(Seen::Settled(BUSY)) };
         observed.sharing = self.caches.sharing(key, &connect);
-        observed.plugins = self.plugins.of(key, &observed.fingerprint_of_pods());
+        let pods = observed.fingerprint_of_pods();
+        observed.plugins = self.plugins.of(key, &pods);
+        observed.missing_plug_ins = self.plugins.missing(key, &pods);
         Ok(Seen::Placed(ConnectView::Live(Box::new(LiveConnect { connect, observed })), place))
     }
 
@@ -82,7 +90,7 @@ impl Kind for Connects {
         needs: Vec<WorkerNeed>,
     ) -> Result<AnswersOf<Self>, Error> {
         let uid = view.looked_after().and_then(|connect| connect.metadata.uid.clone());
-        let (mut answers, others) = self.plugins.answer(key, uid.as_deref(), needs);
+        let (mut answers, others) = self.plugins.answer(key, uid.as_deref(), observed_of(view), needs);
         answers.extend(workers::answer(&self.means.applier, &self.caches, others).await);
         Ok(answers)
     }

@@ -20,6 +20,7 @@ use planner::kafka_mirror_maker2::{form, references};
 use planner::pod_words::is_ready;
 use planner::workers::need::WorkerNeed;
 use planner::workers::plan_size::Repeated;
+use planner::workers::sharing::Sharing;
 use tokio::time::Instant;
 
 use super::memory::{Memories, Memory};
@@ -31,6 +32,7 @@ use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::calls::{self, Failed, Subject};
 use crate::kafka_connector::driver::{actual, words};
 use crate::kafka_connector::plugins::KnownPlugins;
+use crate::kafka_connector::sharers::Sharers;
 use crate::kafka_connector::take_off::take_off;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Means, Seen, StatusAfter};
 use crate::room::{BUSY, Place};
@@ -59,6 +61,8 @@ pub(crate) struct Parts {
     pub means: Means,
     pub observer: Observer,
     pub apis: Arc<Apis>,
+    /// Who has the same connectors.
+    pub sharers: Arc<Sharers>,
     pub plugins: KnownPlugins,
     pub progress: Progresses,
     /// Counts automatic restarts of connectors.
@@ -89,15 +93,22 @@ impl MirrorMakers {
         memory.answered.retain(|done| done.is_in(&present));
         // Before room is taken for the plan, since Connect may take its time.
         let has_worker = parts.caches.pods_of(owner).values().any(|pod| is_ready(pod));
-        let connect = if has_worker { self.ask(key, resource, &mut memory).await } else { Connect::Unasked };
+        let mut sharing = parts.caches.sharing_of_mirror_maker(key, resource);
+        let connect = if has_worker {
+            self.ask(owner, resource, &mut memory, &mut sharing).await
+        } else {
+            Connect::Unasked
+        };
         let bytes = parts.caches.mirror_makers.bytes_when_read(key);
         let connectors = bytes_of_connectors(resource, bytes);
         let repeated = Repeated { workers: resource.spec.replicas, bytes, connectors };
         let references = references::of(resource);
         let seen = parts.observer.observe(owner, references, repeated, &self.deleted_pods).await?;
         let Some((mut observed, place)) = seen else { return Ok(None) };
-        observed.sharing = parts.caches.sharing_of_mirror_maker(key, resource);
-        observed.plugins = parts.plugins.of(key, &observed.fingerprint_of_pods());
+        observed.sharing = sharing;
+        let pods = observed.fingerprint_of_pods();
+        observed.plugins = parts.plugins.of(key, &pods);
+        observed.missing_plug_ins = parts.plugins.missing(key, &pods);
         let Memory { past, answered, removals, wanted, .. } = memory;
         self.memories.change(key, |known| {
             (known.removals, known.wanted) = (removals.clone(), wanted);
@@ -110,8 +121,15 @@ impl MirrorMakers {
         )))
     }
 
-    /// What Connect says of its connectors. What is found out of others is noted.
-    async fn ask(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2, memory: &mut Memory) -> Connect {
+    /// What Connect says of its connectors. What is found out of others is noted, and who of them has the same, where that matters.
+    async fn ask(
+        &self,
+        owner: &OwnerRef,
+        resource: &KafkaMirrorMaker2,
+        memory: &mut Memory,
+        sharing: &mut [Sharing],
+    ) -> Connect {
+        let key = &owner.object;
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
         let api = match self.parts.apis.of(key, resource.metadata.uid.as_deref()) {
@@ -124,6 +142,9 @@ impl MirrorMakers {
             Look::Here(all) => {
                 let wanted = form::connector_names(resource);
                 see_others(key, &api, &all, &wanted, memory).await;
+                if memory.removals.due(clock::now()).next().is_some() {
+                    self.parts.sharers.judge(owner, &all, sharing).await;
+                }
                 let found = wanted.into_iter().filter_map(|name| {
                     let found = actual(all.get(&name)?);
                     Some((name, found))
@@ -236,7 +257,8 @@ impl Kind for MirrorMakers {
     ) -> Result<AnswersOf<Self>, Error> {
         let Parts { means, caches, plugins, .. } = &self.parts;
         let uid = view.looked_after().and_then(|resource| resource.metadata.uid.clone());
-        let (mut answers, others) = plugins.answer(key, uid.as_deref(), needs);
+        let observed = if let View::Live(live) = view { Some(&live.observed) } else { None };
+        let (mut answers, others) = plugins.answer(key, uid.as_deref(), observed, needs);
         answers.extend(workers::answer(&means.applier, caches, others).await);
         Ok(answers)
     }
@@ -326,6 +348,7 @@ impl Kind for MirrorMakers {
         self.deleted_pods.forget(key);
         self.memories.forget(key);
         self.parts.apis.forget(key);
+        self.parts.sharers.forget(&caches::mirror_maker(key));
         self.parts.plugins.forget(key);
         self.parts.progress.forget(key);
     }

@@ -68,7 +68,7 @@ pub(super) fn group(
 pub(super) fn say(connect: &KafkaConnect, findings: &mut Findings) {
     let spec = &connect.spec;
     let rack_init_image = spec.client_rack_init_image.is_some();
-    without_effect::say(&connect.metadata, spec.tracing.as_ref(), rack_init_image, findings);
+    without_effect::say(&connect.metadata, rack_init_image, findings);
     if spec.build.as_ref().is_some_and(|build| build.output.additional_kaniko_options.is_some()) {
         let message = "spec.build.output.additionalKanikoOptions: without effect: Buildah builds images, not Kaniko; remove it, and \
                        write what is still needed into additionalBuildOptions or additionalPushOptions";

@@ -16,7 +16,7 @@ use crate::status::refused;
 use crate::workers::need::WorkerNeed;
 use crate::workers::observed::{ObservedWorkers, Plugins};
 use crate::workers::plan::{self, WorkerDraft};
-use crate::workers::sharing;
+use crate::workers::{plug_ins, sharing};
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing.
 pub type ConnectPlan = plan::WorkerPlan<Option<KafkaConnectStatus>>;
@@ -75,6 +75,7 @@ pub fn plan(connect: &KafkaConnect, observed: &ObservedWorkers, now: Timestamp) 
     stuck |= image.failed;
     findings.warnings.extend(image.warnings);
     findings.warnings.extend(warnings);
+    findings.warnings.extend(plug_ins::warnings(&workers, &observed.missing_plug_ins));
     findings.settle(true);
     let serves = waiting_for.is_empty() && workers.replicas > 0;
     if serves && observed.plugins == Plugins::Unasked {

@@ -28,8 +28,9 @@ use crate::status::refused;
 use crate::workers::need::WorkerNeed;
 use crate::workers::observed::{ObservedWorkers, Plugins};
 use crate::workers::plan as workers;
+use crate::workers::plug_ins;
 use crate::workers::roll::WorkerRestart;
-use crate::workers::sharing;
+use crate::workers::sharing::{self, Sharing};
 
 /// When a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -134,6 +135,7 @@ pub(super) fn plan(live: &LiveMirrorMaker2, now: Timestamp) -> MirrorMaker2Plan 
         }
     }
     findings.warnings.extend(warnings);
+    findings.warnings.extend(plug_ins::warnings(&workers, &observed.missing_plug_ins));
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
     let mut plan = MirrorMaker2Plan::from(Common { apply, delete, waiting_for, ..Common::default() });
     if let Some(restart) = restart {
@@ -201,7 +203,7 @@ fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings
 
 /// Whether the workers see the connectors of another resource.
 fn shares_connectors(observed: &ObservedWorkers) -> bool {
-    observed.sharing.iter().any(|sharing| sharing.field.shares_connectors())
+    observed.sharing.iter().any(Sharing::shares_connectors)
 }
 
 /// Removes what the resource does not ask for.

@@ -53,9 +53,8 @@ pub(super) fn read<'a>(
     referred: Referred<'_>,
     findings: &mut Findings,
 ) -> Option<Asked<'a>> {
-    let (tracing, rack_init_image) =
-        (resource.spec.tracing.as_ref(), resource.spec.client_rack_init_image.is_some());
-    without_effect::say(&resource.metadata, tracing, rack_init_image, findings);
+    let rack_init_image = resource.spec.client_rack_init_image.is_some();
+    without_effect::say(&resource.metadata, rack_init_image, findings);
     let form = form::read(resource, findings)?;
     let section = format!("{}.config", form.target.section);
     let mut target_options = options::read(form.target.config, &section, findings);
@@ -120,6 +119,7 @@ fn workers(
         logging: spec.logging.as_ref(),
         rack: spec.rack.as_ref(),
         metrics_config: spec.metrics_config.as_ref(),
+        tracing: spec.tracing.as_ref(),
         template: spec.template.as_ref(),
         external: spec.external_configuration.as_ref(),
     };

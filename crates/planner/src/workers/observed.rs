@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::StrimziPodSet;
+use api::agent::PlugIn;
 use api::common::connector::ConnectorPlugin;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
@@ -58,6 +59,8 @@ pub struct ObservedWorkers {
     pub pod_errors: BTreeMap<String, PodError>,
     /// Which classes of connectors the workers offer.
     pub plugins: Plugins,
+    /// What the agents of workers did not find, as far as that is known.
+    pub missing_plug_ins: Missing,
     /// Other resources whose workers have a name that these have for themselves.
     pub sharing: Vec<Sharing>,
     /// What of the resource's objects is there and cannot be read, in words: then nothing is decided.
@@ -67,6 +70,9 @@ pub struct ObservedWorkers {
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
 }
+
+/// What agents of workers did not find, by pod.
+pub type Missing = BTreeMap<String, BTreeSet<PlugIn>>;
 
 /// Which classes of connectors workers offer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

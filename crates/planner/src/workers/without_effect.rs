@@ -1,6 +1,5 @@
 //! What every resource with workers says of fields that are unknown, or not carried out.
 
-use api::common::metrics::{Tracing, TracingType};
 use api::conditions::reasons;
 use api::last_applied;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,23 +9,11 @@ use crate::findings::Findings;
 /// Warns of them. `rack_init_image`: whether the resource names an image that finds the rack.
 pub(crate) fn say(
     metadata: &ObjectMeta,
-    tracing: Option<&Tracing>,
     rack_init_image: bool,
     findings: &mut Findings,
 ) {
     if let Some(complaint) = last_applied::complaint(metadata) {
         findings.warn(reasons::UNKNOWN_FIELDS, complaint);
-    }
-    if let Some(tracing) = tracing {
-        let message = match tracing.type_ {
-            TracingType::Jaeger => {
-                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
-            }
-            TracingType::OpenTelemetry => {
-                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
-            }
-        };
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
     }
     if rack_init_image {
         let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";

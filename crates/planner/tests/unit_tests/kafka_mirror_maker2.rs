@@ -314,14 +314,18 @@ fn nobody_removes_connectors_while_another_resource_may_have_asked_for_them() {
         namespace: "x".to_owned(),
         name: "other".to_owned(),
         field,
+        is_apart: false,
     };
     mirror.observed.sharing = vec![sharing(Field::ConfigTopic)];
     assert!(mirror.plan().calls.is_empty());
-    let warnings = mirror.warnings();
-    assert!(
-        warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 of another namespace"),
-        "{warnings}"
-    );
+    let is_told = |mirror: &Mirror| {
+        let warnings = mirror.warnings();
+        warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 of another namespace")
+    };
+    assert!(is_told(&mirror));
+    mirror.observed.sharing[0].is_apart = true;
+    assert_eq!(mirror.plan().calls.len(), 1, "what the author of another namespace writes holds nothing");
+    assert!(is_told(&mirror));
     mirror.observed.sharing = vec![sharing(Field::OffsetTopic)];
     assert_eq!(mirror.plan().calls.len(), 1, "with other options and states there are no common connectors");
 
@@ -432,6 +436,20 @@ fn racks_and_metrics_reach_the_connectors() {
             ("consumer.client.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
             ("prometheus.metrics.reporter.listener.enable", "false"),
             ("prometheus.metrics.reporter.allowlist", "kafka_connect.*"),
+        ],
+    );
+}
+
+#[test]
+fn connectors_of_traced_workers_have_the_interceptors_that_the_agent_found() {
+    let mut mirror = mirror();
+    mirror.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    let made = mirror.made();
+    has(
+        &made[SOURCE],
+        &[
+            ("consumer.interceptor.classes", "${strimzidir:/var/opt/kafka/jaas:consumer-interceptors}"),
+            ("producer.interceptor.classes", "${strimzidir:/var/opt/kafka/jaas:producer-interceptors}"),
         ],
     );
 }

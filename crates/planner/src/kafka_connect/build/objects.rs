@@ -152,13 +152,16 @@ fn body(build: &ImageBuild, settings: &PlanSettings) -> Pod {
         restart_policy: Some("Never".to_owned()),
         active_deadline_seconds: i64::try_from(settings.image_builds.timeout_seconds).ok(),
         image_pull_secrets: pod::pull_secrets(&settings.pod_defaults()),
-        host_users: settings.image_builds.user_namespaces.then_some(false),
         volumes: Some(volumes(build, settings)),
         init_containers: Some(before),
         containers: vec![templated(push(build, settings))],
         ..PodSpec::default()
     };
     pod::apply_template(&mut spec, build.templates.build_pod.as_ref(), &[]);
+    if settings.image_builds.user_namespaces {
+        // Who administers the nodes wants it for all builds: a template may ask for more safety, and not for less.
+        spec.host_users = Some(false);
+    }
     Pod { spec: Some(spec), ..Pod::default() }
 }
 
