@@ -4,6 +4,7 @@
 //! rates before Kafka is told anything, until Kafka has no trace of it: so a drain is gone on with, or taken back, by whichever process
 //! comes next.
 
+mod look;
 mod moves;
 mod traces;
 mod words;
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use crate::findings::Warning;
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Pool};
-use crate::kafka::drain_view::{DrainBroker, DrainProgress, DrainView};
+use crate::kafka::drain_view::DrainProgress;
 use crate::kafka::need::Need;
 use crate::kafka::observed::Observed;
 
+use self::look::Drain;
 use self::moves::Moves;
 use self::traces::Traces;
 
@@ -119,7 +121,7 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Dr
         rates: known.values().flat_map(|drained| drained.rates.iter().copied()).chain([rate]).collect(),
         rate,
     };
-    drain.fill(&mut plan, &known, &wanted, observed, now);
+    fill(&mut plan, &drain, &known, &wanted, observed, now);
     plan
 }
 
@@ -145,61 +147,36 @@ fn rate(observed: &Observed) -> Result<u64, Warning> {
     })
 }
 
-/// A look at what is under way.
-struct Drain<'a> {
-    cluster: &'a Cluster,
-    view: &'a DrainView,
-    /// Nodes off which partitions are moved.
-    empties: BTreeSet<i32>,
-    /// Nodes of which nothing is to be left of a drain: they are empty, or stay after all.
-    ended: BTreeSet<i32>,
-    /// Both.
-    known: BTreeSet<i32>,
-    /// Rates that are the operator's.
-    rates: BTreeSet<u64>,
-    /// The rate that is wanted; 0: none.
-    rate: u64,
-}
-
-impl Drain<'_> {
-    fn fill(
-        &self,
-        plan: &mut DrainPlan,
-        known: &BTreeMap<String, Drained>,
-        wanted: &BTreeMap<&str, &BTreeSet<i32>>,
-        observed: &Observed,
-        now: Timestamp,
-    ) {
-        let moves = Moves::of(self);
-        let traces = Traces::of(self, &moves);
-        if traces.is_clean {
-            plan.look_again = !wanted.is_empty();
-        } else {
-            for (pool, drained) in known {
-                plan.remembered.entry(pool.clone()).or_insert_with(|| drained.clone());
-            }
+/// Compares what Kafka says with what is wanted.
+fn fill(
+    plan: &mut DrainPlan,
+    drain: &Drain<'_>,
+    known: &BTreeMap<String, Drained>,
+    wanted: &BTreeMap<&str, &BTreeSet<i32>>,
+    observed: &Observed,
+    now: Timestamp,
+) {
+    let moves = Moves::of(drain);
+    let traces = Traces::of(drain, &moves);
+    if traces.is_clean {
+        plan.look_again = !wanted.is_empty();
+    } else {
+        for (pool, drained) in known {
+            plan.remembered.entry(pool.clone()).or_insert_with(|| drained.clone());
         }
-        let progress = moves.progress(observed.draining.as_ref(), now);
-        plan.warnings = words::of(self, wanted, &moves, &progress, now);
-        plan.calls.extend(moves.cancel());
-        plan.calls.extend(moves.call(&traces));
-        if !moves.moves.is_empty() && moves.under_way.is_empty() && !traces.has_rates {
-            plan.event = Some((events::NODES_DRAIN_BEGAN, words::began(self, &moves)));
-        }
-        if let Some((call, is_last)) = traces.take_off() {
-            if is_last && self.empties.is_empty() {
-                plan.event = Some((events::NODES_DRAIN_ENDED, words::ended(self)));
-            }
-            plan.calls.push(call);
-        }
-        plan.progress = Some(progress);
     }
-
-    /// Brokers that partitions may go to, whether they are up or not.
-    fn staying(&self) -> BTreeSet<i32> {
-        let leaving: BTreeSet<i32> =
-            self.cluster.pools.iter().flat_map(|pool| pool.leaving.iter().copied()).collect();
-        let brokers = &self.cluster.broker_ids() - &leaving;
-        brokers.into_iter().filter(|id| self.view.brokers.contains_key(id)).collect()
+    let progress = moves.progress(observed.draining.as_ref(), now);
+    plan.warnings = words::of(drain, wanted, &moves, &progress, now);
+    plan.calls.extend(moves.cancel());
+    plan.calls.extend(traces.begin(&moves));
+    if !moves.moves.is_empty() && moves.under_way.is_empty() && !traces.has_rates {
+        plan.event = Some((events::NODES_DRAIN_BEGAN, words::began(drain, &moves)));
     }
+    if let Some((call, is_last)) = traces.take_off() {
+        if is_last && drain.empties.is_empty() {
+            plan.event = Some((events::NODES_DRAIN_ENDED, words::ended(drain)));
+        }
+        plan.calls.push(call);
+    }
+    plan.progress = Some(progress);
 }

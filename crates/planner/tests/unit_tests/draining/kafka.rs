@@ -112,6 +112,10 @@ impl Kafka {
         state.replicas.retain(|id| !state.adding.contains(id));
         assert_eq!(state.replicas.len(), brokers.len(), "the number of replicas stays");
         state.removing = state.replicas.iter().copied().filter(|id| !brokers.contains(id)).collect();
+        assert!(
+            brokers.iter().all(|id| state.replicas.contains(id) || !self.down.contains(id)),
+            "{brokers:?}"
+        );
         state.adding = brokers.iter().copied().filter(|id| !state.replicas.contains(id)).collect();
         let kept = state.replicas.iter().copied().filter(|id| !brokers.contains(id));
         state.replicas = brokers.iter().copied().chain(kept).collect();

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rebalance::{Broker, Evacuation, Load, PartitionState};
 
-use super::Drain;
-use super::traces::Traces;
+use super::look::Drain;
 use crate::kafka::admin_call::AdminCall;
-use crate::kafka::drain_view::DrainProgress;
+use crate::kafka::drain_view::{DrainBroker, DrainProgress};
 
 /// Partitions that are under way at a time.
 const AT_A_TIME: usize = 20;
@@ -105,7 +104,7 @@ impl Moves {
             brokers.iter().map(|(id, broker)| Broker { id: *id, rack: broker.rack.clone() }).collect();
         let is_up = |broker: &&Broker| self.staying.contains(&broker.id) && !down.contains(&broker.id);
         let targets: Vec<Broker> = all.iter().filter(is_up).cloned().collect();
-        let load = |broker: &super::DrainBroker| Load { replicas: broker.replicas, leaders: broker.leaders };
+        let load = |broker: &DrainBroker| Load { replicas: broker.replicas, leaders: broker.leaders };
         let load = brokers.iter().map(|(id, broker)| (*id, load(broker))).collect();
         let mut off = Evacuation::new(drain.empties.clone(), targets, &all, load);
         let mut room = AT_A_TIME.saturating_sub(self.under_way.len());
@@ -127,13 +126,6 @@ impl Moves {
     pub(super) fn cancel(&self) -> Option<AdminCall> {
         let partitions = &self.cancelled;
         (!partitions.is_empty()).then(|| AdminCall::CancelMoves { partitions: partitions.clone() })
-    }
-
-    /// Begins the moves, and sets what throttles them and those that are under way.
-    pub(super) fn call(&self, traces: &Traces) -> Option<AdminCall> {
-        let (throttled, rates) = (traces.set.clone(), traces.rates.clone());
-        let has_some = !self.moves.is_empty() || !throttled.is_empty() || !rates.is_empty();
-        has_some.then(|| AdminCall::MovePartitions { throttled, rates, moves: self.moves.clone() })
     }
 
     /// How far it is, and since when.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rebalance::throttle::BROKER_RATES;
 use rebalance::{Move, PartitionState, Throttles, throttles};
 
-use super::Drain;
+use super::look::Drain;
 use super::moves::Moves;
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::drain_view::ThrottledReplicas;
@@ -17,9 +17,9 @@ use crate::kafka::drain_view::ThrottledReplicas;
 #[derive(Debug, Default)]
 pub(super) struct Traces {
     /// Throttled replicas to set, by topic.
-    pub set: BTreeMap<String, ThrottledReplicas>,
+    set: BTreeMap<String, ThrottledReplicas>,
     /// Rates to set, by broker.
-    pub rates: BTreeMap<i32, BTreeMap<String, String>>,
+    rates: BTreeMap<i32, BTreeMap<String, String>>,
     /// Whether rates of the operator's are set now.
     pub has_rates: bool,
     /// Whether Kafka has nothing of a drain.
@@ -84,6 +84,13 @@ impl Traces {
         }
     }
 
+    /// Begins moves, and sets what throttles them and those that are under way.
+    pub(super) fn begin(&self, moves: &Moves) -> Option<AdminCall> {
+        let (throttled, rates) = (self.set.clone(), self.rates.clone());
+        let has_some = !moves.moves.is_empty() || !throttled.is_empty() || !rates.is_empty();
+        has_some.then(|| AdminCall::MovePartitions { throttled, rates, moves: moves.moves.clone() })
+    }
+
     /// Takes off what has become needless. The flag: whether that is the last of a drain.
     pub(super) fn take_off(self) -> Option<(AdminCall, bool)> {
         let (topics, rates) = (self.topics, self.rates_off);
@@ -111,15 +118,4 @@ fn names_all(present: &ThrottledReplicas, wanted: &ThrottledReplicas) -> bool {
         wanted.split(',').all(|one| present.contains(one))
     };
     all(&present.leaders, &wanted.leaders) && all(&present.followers, &wanted.followers)
-}
-
-impl Drain<'_> {
-    /// Whether the operator set these throttled replicas.
-    fn has_set(&self, present: &ThrottledReplicas) -> bool {
-        let broker = |one: &str| one.split_once(':').and_then(|(_, broker)| broker.parse::<i32>().ok());
-        let is_list = |text: &str| text.split(',').all(|one| broker(one).is_some());
-        is_list(&present.leaders)
-            && is_list(&present.followers)
-            && present.leaders.split(',').filter_map(broker).any(|id| self.known.contains(&id))
-    }
 }

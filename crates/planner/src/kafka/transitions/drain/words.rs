@@ -6,7 +6,7 @@ use std::fmt::Display;
 use api::conditions::{format_time, reasons};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Drain;
+use super::look::Drain;
 use super::moves::Moves;
 use crate::findings::Warning;
 use crate::kafka::drain_view::DrainProgress;
@@ -118,7 +118,8 @@ pub(super) fn began(drain: &Drain<'_>, moves: &Moves) -> String {
 
 /// That it has ended.
 pub(super) fn ended(drain: &Drain<'_>) -> String {
-    let leaves = drain.cluster.pools.iter().flat_map(|pool| pool.leaving.iter().copied()).collect();
+    let emptied = drain.cluster.pools.iter().filter(|pool| pool.emptied);
+    let leaves = emptied.flat_map(|pool| pool.drained.iter().copied()).collect();
     let (empty, stay) = (&drain.ended & &leaves, &drain.ended - &leaves);
     let mut said = Vec::new();
     if !empty.is_empty() {
