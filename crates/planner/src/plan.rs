@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use objects::{Deletion, FinalizerRemoval, Write};
+use objects::{Deletion, FinalizerChange, Write};
 use serde::Serialize;
 
 use crate::findings::Held;
@@ -22,8 +22,8 @@ pub struct Plan<Need, Call, Status> {
     pub apply: Vec<Write>,
     /// Objects to delete.
     pub delete: Vec<Deletion>,
-    /// Finalizers to take off.
-    pub finalizers: Vec<FinalizerRemoval>,
+    /// Finalizers to take off, or to put on.
+    pub finalizers: Vec<FinalizerChange>,
     /// What is done beside that, for instance calls to Kafka.
     pub calls: Vec<Call>,
     /// What is asked for and not carried out before an annotation approves it or its obstacle is gone; nothing else of the plan does

@@ -1,4 +1,5 @@
-//! The pass over a node pool: it tells those that no Kafka resource looks after what they lack.
+//! The pass over a node pool: it tells those that no Kafka resource looks after what they lack, and lets go of those whose nodes nobody
+//! empties any more.
 
 use std::sync::Arc;
 
@@ -7,7 +8,9 @@ use api::{Kafka, KafkaNodePool};
 use operator_runtime::apply::Applier;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
+use planner::kafka::transitions::drain;
 use planner::kafka::transitions::membership::Membership;
+use planner::kafka::transitions::pool_finalizer;
 use planner::node_pool::{KafkaNamed, ObservedNodePool};
 use planner::plan::Never;
 
@@ -42,13 +45,18 @@ impl Kind for NodePools {
     }
 
     async fn observe(&self, key: &ObjectRef) -> Result<Seen<ObservedNodePool>, Error> {
-        let pool = self.caches.pools.get(key).filter(|pool| pool.metadata.deletion_timestamp.is_none());
+        let goes =
+            |pool: &KafkaNodePool| pool.metadata.deletion_timestamp.is_some() && !pool_finalizer::holds(pool);
+        let pool = self.caches.pools.get(key).filter(|pool| !goes(pool));
         let Some(pool) = pool else { return Ok(Seen::Settled(Outcome::Done)) };
-        let nobodys = match membership(&self.caches, &pool) {
-            Membership::Nobodys(nobodys) => Some(nobodys),
-            Membership::Labelled(_) | Membership::Moved { .. } => None,
+        let (nobodys, home) = match membership(&self.caches, &pool) {
+            Membership::Nobodys(nobodys) => (Some(nobodys), None),
+            Membership::Labelled(home) | Membership::Moved { home, .. } => (None, Some(home)),
         };
-        Ok(Seen::Live(ObservedNodePool { pool, nobodys, exists: None }))
+        let kafka = home.and_then(|home| self.caches.kafkas.get(&ObjectRef::new(&key.namespace, home)));
+        // Of a resource that cannot be read it is not known what it asks for.
+        let drains = kafka.is_none_or(|kafka| drain::is_asked(&kafka, &pool));
+        Ok(Seen::Live(ObservedNodePool { pool, nobodys, exists: None, drains }))
     }
 
     fn looked_after<'a>(&self, observed: &'a ObservedNodePool) -> Option<&'a Arc<KafkaNodePool>> {

@@ -16,6 +16,7 @@ mod connect_addresses;
 mod connect_groups;
 mod connectors;
 mod deletion;
+mod draining;
 mod every_kind;
 mod extremes;
 mod faults;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::need::Admission;
@@ -39,6 +40,8 @@ pub enum Answer {
     Kafka(KafkaView),
     /// Brokers that hold at least one replica.
     BrokersWithReplicas(BTreeSet<i32>),
+    /// How far partitions are moved off nodes.
+    Drain(DrainView),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),
     /// The topics with remote storage.

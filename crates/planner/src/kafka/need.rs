@@ -40,6 +40,8 @@ pub enum Need {
     Kafka,
     /// Which brokers hold replicas. Answer: [`Answer::BrokersWithReplicas`](super::answer::Answer::BrokersWithReplicas).
     BrokersWithReplicas,
+    /// How far the partitions of these nodes are moved away. Answer: [`Answer::Drain`](super::answer::Answer::Drain).
+    Drain(BTreeSet<i32>),
     /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
     /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`](super::answer::Answer::BrokerConfigs).
     BrokerConfigs(BTreeMap<i32, String>),

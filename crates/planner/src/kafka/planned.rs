@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::admin_call::AdminCall;
 use super::config::live::memory::{OptionMemory, RunTimeValue};
+use super::drain_view::DrainProgress;
 use super::need::Need;
 use super::roll::Roll;
 use super::taken_up::{TakenUp, Waiting};
@@ -38,6 +39,11 @@ pub struct Plan {
     ///
     /// [`Observed::taking_up`]: super::observed::Observed::taking_up
     pub taking_up: BTreeMap<String, Waiting>,
+    /// How far partitions are moved off nodes, for the next pass: [`Observed::draining`].
+    ///
+    /// [`Observed::draining`]: super::observed::Observed::draining
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draining: Option<DrainProgress>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
     ///
     /// [`Observed::options`]: super::observed::Observed::options

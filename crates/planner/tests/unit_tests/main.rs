@@ -23,6 +23,7 @@ mod connectors;
 mod connectors_over_time;
 mod dead_machines;
 mod differences;
+mod draining;
 mod every_path;
 mod examples;
 mod existing_nodes;
