@@ -17,6 +17,7 @@ mod connect_groups;
 mod connectors;
 mod deletion;
 mod every_kind;
+mod evictions;
 mod extremes;
 mod faults;
 mod hostile;

@@ -24,6 +24,7 @@ mod connectors_over_time;
 mod dead_machines;
 mod differences;
 mod every_path;
+mod evictions;
 mod examples;
 mod existing_nodes;
 mod foreign_additions;
