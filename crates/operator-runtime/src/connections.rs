@@ -94,6 +94,8 @@ pub async fn serve<Shake, Shaking, Stream, Answer, Answering, Text>(
             }
         }));
     }
+    // From now on nobody gets a connection.
+    drop(listener);
     let rest = async { while running.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(GRACE, rest).await;
 }

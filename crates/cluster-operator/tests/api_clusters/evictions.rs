@@ -87,7 +87,8 @@ impl Drain {
         let params = EvictParams { post_options: dry(), ..EvictParams::default() };
         let asked = || async {
             let answer = self.pods.evict("c-dual-2", &params).await;
-            matches!(answer, Err(kube::Error::Api(status)) if status.code == 404).then_some(())
+            let is_told = |status: &Status| status.code == 404 && status.message.contains("successor");
+            matches!(answer, Err(kube::Error::Api(status)) if is_told(&status)).then_some(())
         };
         wait::until(DEADLINE, "the API server asks the operator", asked).await.unwrap();
     }
@@ -219,7 +220,7 @@ fn path_token(secret: &Secret) -> String {
 #[test]
 fn the_chart_asks_about_evictions_in_watched_namespaces_alone() {
     let webhook = |values: &[&str]| {
-        let mut objects = rights::template("eviction-webhook", "ns", &[&VALUES, values].concat());
+        let mut objects = rights::template("eviction-webhook", "ns", &[&VALUES[..], values].concat());
         objects.pop().unwrap()["webhooks"][0].take()
     };
     let namespaces = |values: &[&str]| webhook(values)["namespaceSelector"]["matchExpressions"].clone();
