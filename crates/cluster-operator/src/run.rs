@@ -18,6 +18,7 @@ use crate::controller::{
     Queues, feed_bridges, feed_connects, feed_first_mirror_makers, feed_kafkas, feed_mirror_makers,
     feed_owners, feed_pod_sets, feed_pools, feed_sharing,
 };
+use crate::evictions;
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
@@ -54,6 +55,8 @@ pub async fn operate(
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<()> {
+    // Before anything else: a process that does not lead answers, too.
+    evictions::start(settings, &kubernetes, health, stop).await?;
     let leadership = match &settings.leader {
         None => None,
         Some(config) => {

@@ -58,7 +58,7 @@ impl Observation for ObservedNodePool {
     }
 }
 
-impl Observed {
+impl ObservedNodePool {
     fn status(&self, now: Timestamp) -> Option<KafkaNodePoolStatus> {
         let stays = self.pool.metadata.deletion_timestamp.is_none();
         stays.then(|| status(&self.pool, self.nobodys.as_ref(), now)).flatten()
@@ -110,15 +110,15 @@ mod tests {
         }))
         .unwrap();
         let plan = |nobodys: Option<Nobodys>, drains| {
-            Observed { pool: Arc::new(pool.clone()), nobodys, exists: Some(false), drains }.plan(now)
+            ObservedNodePool { pool: Arc::new(pool.clone()), nobodys, exists: Some(false), drains }.plan(now)
         };
-        assert_eq!(plan(None, true), Plan::default());
+        assert_eq!(plan(None, true), NodePoolPlan::default());
         for released in [plan(None, false), plan(Some(Nobodys::NoKafka { label: "c".to_owned() }), true)] {
             assert_eq!(released.finalizers[0].finalizers, ["other"]);
             assert_eq!(released.finalizers[0].resource_version.as_deref(), Some("7"));
             assert_eq!(released.status, None, "it goes");
         }
-        let mut another = Observed {
+        let mut another = ObservedNodePool {
             pool: Arc::new(pool.clone()),
             nobodys: Some(Nobodys::NoKafka { label: "c".to_owned() }),
             exists: None,
@@ -126,7 +126,7 @@ mod tests {
         };
         assert_eq!(another.plan(now).needs, [KafkaNamed("c".to_owned())]);
         another.exists = Some(true);
-        assert_eq!(another.plan(now), Plan::default(), "another operator looks after it");
+        assert_eq!(another.plan(now), NodePoolPlan::default(), "another operator looks after it");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod dead_machines;
 mod differences;
 mod draining;
 mod every_path;
+mod evictions;
 mod examples;
 mod existing_nodes;
 mod foreign_additions;
