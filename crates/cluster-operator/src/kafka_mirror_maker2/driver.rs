@@ -257,7 +257,7 @@ impl Kind for MirrorMakers {
     ) -> Result<AnswersOf<Self>, Error> {
         let Parts { means, caches, plugins, .. } = &self.parts;
         let uid = view.looked_after().and_then(|resource| resource.metadata.uid.clone());
-        let observed = if let View::Live(live) = view { Some(&live.observed) } else { None };
+        let observed = if let MirrorMaker2View::Live(live) = view { Some(&live.observed) } else { None };
         let (mut answers, others) = plugins.answer(key, uid.as_deref(), observed, needs);
         answers.extend(workers::answer(&means.applier, caches, others).await);
         Ok(answers)

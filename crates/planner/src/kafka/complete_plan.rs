@@ -451,7 +451,7 @@ impl Draft<'_> {
         plan.waiting_for.extend(taking_up.words());
         plan.look_again = plan.look_again.into_iter().chain(taking_up.look_again()).min();
         if taking_up.holds_trust() {
-            let bundle = names::trust_bundle_secret(&cluster.name);
+            let bundle = api::names::trust_bundle_secret(&cluster.name);
             desired.retain(|object| object.reference.kind != "Secret" || object.reference.name != bundle);
         }
         (plan.taken_up, plan.taking_up) = taking_up.outcome();
