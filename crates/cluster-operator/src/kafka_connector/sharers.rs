@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use connect_client::Listing;
 use futures::future::join_all;
@@ -21,7 +22,25 @@ pub(crate) struct Sharers {
     connects: Arc<Apis>,
     mirror_makers: Arc<Apis>,
     /// Since when it is not known of others what they have, by whom it matters to.
-    unknown: Mutex<HashMap<OwnerRef, BTreeMap<OwnerRef, Instant>>>,
+    unknown: Mutex<HashMap<OwnerRef, BTreeMap<OwnerRef, Silent>>>,
+}
+
+/// Time without a question after which a silence is another one.
+const GAP: Duration = Duration::from_mins(2);
+
+/// Workers that do not say what they have.
+#[derive(Debug, Clone, Copy)]
+struct Silent {
+    since: Instant,
+    asked: Instant,
+}
+
+impl Silent {
+    /// For how long, now that they were asked once more.
+    fn lasts(before: Option<Self>, now: Instant) -> Self {
+        let goes_on = before.filter(|before| now.duration_since(before.asked) < GAP);
+        Self { since: goes_on.map_or(now, |before| before.since), asked: now }
+    }
 }
 
 impl Sharers {
@@ -50,7 +69,9 @@ impl Sharers {
                 since.remove(other);
             }
             let holds = verdict.unwrap_or_else(|| {
-                since.entry(other.clone()).or_insert_with(Instant::now).elapsed() < sharing::PATIENCE
+                let silent = Silent::lasts(since.get(other).copied(), Instant::now());
+                since.insert(other.clone(), silent);
+                silent.asked.duration_since(silent.since) < sharing::PATIENCE
             });
             if !holds {
                 apart.insert(other.clone());
@@ -93,4 +114,22 @@ fn connectors(listed: &Listing) -> Connectors {
         hasher.finish()
     };
     listed.iter().map(|(name, one)| (name.clone(), what(&one.info.config))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_counts_as_long_as_somebody_asks_again_and_again() {
+        let begun = Instant::now();
+        let mut silent = None;
+        for minute in 0..12 {
+            silent = Some(Silent::lasts(silent, begun + Duration::from_secs(60 * minute)));
+        }
+        let lasted = |silent: Silent| silent.asked.duration_since(silent.since);
+        assert_eq!(lasted(silent.unwrap()), Duration::from_mins(11));
+        let later = Silent::lasts(silent, begun + Duration::from_mins(60));
+        assert_eq!(lasted(later), Duration::ZERO, "what was long ago says nothing of now");
+    }
 }
