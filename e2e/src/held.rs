@@ -37,7 +37,9 @@ impl Held {
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let Some((id, connection)) = read(&line) else { continue };
-                teller.send_modify(|all| drop(all.insert(id, connection)));
+                teller.send_modify(|all| {
+                    all.insert(id, connection);
+                });
             }
         });
         Ok(Self { _client: client, told })

@@ -397,7 +397,7 @@ fn what_is_written_in_one_namespace_brings_no_pass_to_others() {
     let mut all: Vec<Value> = (0..300).map(|number| connect("a", &format!("spy-{number}"))).collect();
     all.extend([connect("b", "prod"), connect("b", "beside")]);
     let caches = Caches::of(Watched { connects: kind_of(all), ..caches(&[]).watched });
-    let told: Arc<std::sync::Mutex<std::collections::BTreeMap<String, usize>>> = Arc::default();
+    let told: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
     let tells = Arc::clone(&told);
     caches.on_change_of_sharing(move |other| {
         let mut all = tells.lock().unwrap();
@@ -433,7 +433,7 @@ async fn workers_of_another_namespace_hold_removals_only_where_they_show_the_sam
         let Look::Here(listed) = apis.of(&key, None).unwrap().look(Instant::now()).await else {
             panic!("it does not answer")
         };
-        let (kind, name) = (crate::caches::KAFKA_CONNECT, "c".to_owned());
+        let (kind, name) = (KAFKA_CONNECT, "c".to_owned());
         let other =
             Sharing { kind, namespace: namespace.to_owned(), name, field: Field::GroupId, is_apart: false };
         let mut all = [other];

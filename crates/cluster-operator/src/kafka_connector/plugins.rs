@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use operator_runtime::queue::{Backoff, Queue};
 use operator_runtime::watch::ObjectRef;
-use planner::workers::need::{WorkerAnswer, WorkerNeed, Silence, SilenceKind};
+use planner::workers::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
 use planner::workers::observed::{Missing, ObservedWorkers, Plugins};
 use planner::workers::plug_ins;
 

@@ -7,11 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::findings::Findings;
 
 /// Warns of them. `rack_init_image`: whether the resource names an image that finds the rack.
-pub(crate) fn say(
-    metadata: &ObjectMeta,
-    rack_init_image: bool,
-    findings: &mut Findings,
-) {
+pub(crate) fn say(metadata: &ObjectMeta, rack_init_image: bool, findings: &mut Findings) {
     if let Some(complaint) = last_applied::complaint(metadata) {
         findings.warn(reasons::UNKNOWN_FIELDS, complaint);
     }

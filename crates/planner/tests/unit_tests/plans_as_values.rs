@@ -144,7 +144,12 @@ fn of_a_pod_set_and_of_a_node_pool() {
 
     let pool = json!({"metadata": {"name": "p", "namespace": "ns", "uid": "u"},
         "spec": {"replicas": 1, "roles": ["broker"], "storage": {"type": "ephemeral"}}});
-    let pool = Pool { pool: Arc::new(serde_json::from_value(pool).unwrap()), nobodys: None, exists: None };
+    let pool = Pool {
+        pool: Arc::new(serde_json::from_value(pool).unwrap()),
+        nobodys: None,
+        exists: None,
+        drains: false,
+    };
     let plan = complete(pool, Timestamp::UNIX_EPOCH, |KafkaNamed(_)| false).unwrap().1;
     assert_eq!(printed(&plan)["needs"], json!([]));
 }
