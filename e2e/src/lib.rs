@@ -158,9 +158,11 @@ impl Scenario {
 
     /// Waits until a pod is ready that is not the former one of its name; its UID.
     pub async fn until_replaced(&self, pod: &str, former: Option<&String>) -> Result<String> {
-        let is_new =
-            |found: Option<&Pod>| found.is_some_and(|found| is_pod_ready(found) && found.uid().as_ref() != former);
-        let found = Box::pin(self.until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), is_new)).await?;
+        let is_new = |found: Option<&Pod>| {
+            found.is_some_and(|found| is_pod_ready(found) && found.uid().as_ref() != former)
+        };
+        let found =
+            Box::pin(self.until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), is_new)).await?;
         found.and_then(|found| found.uid()).context("the pod is gone")
     }
 

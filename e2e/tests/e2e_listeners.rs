@@ -123,7 +123,8 @@ async fn until_port(scenario: &Scenario, port: u16, is_there: bool) -> Result<()
         loop {
             let mut all = true;
             for pod in proxy_pods(scenario).await?.into_values() {
-                let address = pod.status.and_then(|status| status.pod_ip).context("a proxy has no address")?;
+                let address =
+                    pod.status.and_then(|status| status.pod_ip).context("a proxy has no address")?;
                 let address = SocketAddr::new(address.parse()?, port);
                 // A port that is there and leads to nobody takes connections, too.
                 all &= if is_there {
@@ -155,13 +156,18 @@ async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
     let client = Outside::of(&scenario, CLUSTER).await?;
     client.knows_names(&scenario, &edge).await?;
     for listener in LISTENERS {
-        scenario.stage(&format!("listeners: through {} at {}", listener.0, bootstrap_of(&kafka, listener.0)?));
+        scenario.stage(&format!(
+            "listeners: through {} at {}",
+            listener.0,
+            bootstrap_of(&kafka, listener.0)?
+        ));
         let topic = format!("through-{}", listener.0);
         use_listener(&client, &kafka, listener, &topic).await?;
     }
     scenario.stage("listeners: a client holds connections through the single address");
     let mut held = client.hold(&bootstrap_of(&kafka, "one")?, "through-one", true)?;
-    held.until("a connection to each broker", |all| all.values().filter(|one| one.is_up).count() == 2).await?;
+    held.until("a connection to each broker", |all| all.values().filter(|one| one.is_up).count() == 2)
+        .await?;
     // On the heap: what the stages wait for is large.
     Box::pin(a_balancer_moves(&scenario, &edge, &client, &mut held)).await?;
     let newest = Box::pin(a_broker_comes(&scenario, &client, &held)).await?;
@@ -300,7 +306,8 @@ async fn the_single_address_moves(scenario: &Scenario, edge: &Edge, client: &Out
         for (pod, uid) in &before {
             scenario.until_replaced(pod, Some(uid)).await?;
         }
-        let kafka = scenario.until::<Kafka>(CLUSTER, "its addresses", Duration::from_mins(4), has_moved).await?;
+        let kafka =
+            scenario.until::<Kafka>(CLUSTER, "its addresses", Duration::from_mins(4), has_moved).await?;
         is_over.store(true, Ordering::Relaxed);
         kafka.context("the Kafka resource is gone")
     };
@@ -309,7 +316,7 @@ async fn the_single_address_moves(scenario: &Scenario, edge: &Edge, client: &Out
         while !is_over.load(Ordering::Relaxed) {
             begin(client, &former).await.context("a client was cut off")?;
         }
-        Ok(())
+        Ok::<_, anyhow::Error>(())
     };
     let (kafka, ()) = tokio::try_join!(change, used)?;
 

@@ -18,7 +18,8 @@ const RECORDS: &str = "200";
 
 /// Both manifests, one after the other. `pods` are those of Kafka with their UIDs.
 pub(super) async fn lead_to_the_brokers(scenario: &Scenario, pods: &BTreeMap<String, String>) -> Result<()> {
-    scenario.stage("as written: a listener on node ports, with the port for the start that the manifest names");
+    scenario
+        .stage("as written: a listener on node ports, with the port for the start that the manifest names");
     let client = Outside::of(scenario, CLUSTER).await?;
     client.knows_machines(scenario, &[]).await?;
     scenario.apply(include_str!("../../../crates/test-support/as-written/kafka-nodeport.yaml")).await?;
@@ -59,9 +60,8 @@ async fn use_it(scenario: &Scenario, client: &Outside, topic: &str) -> Result<()
         .apply_value(&json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
             "metadata": {"name": topic, "labels": labels}, "spec": {"partitions": 4}}))
         .await?;
-    let is_there = |topic: Option<&KafkaTopic>| {
-        topic.is_some_and(|topic| has_condition(topic.status.as_ref(), "Ready"))
-    };
+    let is_there =
+        |topic: Option<&KafkaTopic>| topic.is_some_and(|topic| has_condition(topic.status.as_ref(), "Ready"));
     scenario.until::<KafkaTopic>(topic, "Ready", MINUTE, is_there).await?;
     let address = address(scenario).await?;
     client.run(&address, topic, false, &["produce", RECORDS]).await?;

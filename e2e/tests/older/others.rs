@@ -122,9 +122,8 @@ async fn convert_and_apply(scenario: &Scenario, manifest: &str) -> Result<()> {
 }
 
 async fn until_topic(scenario: &Scenario, name: &str) -> Result<()> {
-    let is_there = |topic: Option<&KafkaTopic>| {
-        topic.is_some_and(|topic| has_condition(topic.status.as_ref(), "Ready"))
-    };
+    let is_there =
+        |topic: Option<&KafkaTopic>| topic.is_some_and(|topic| has_condition(topic.status.as_ref(), "Ready"));
     scenario.until::<KafkaTopic>(name, "Ready", 8 * MINUTE, is_there).await?;
     Ok(())
 }
