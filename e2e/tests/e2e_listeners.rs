@@ -316,7 +316,7 @@ async fn the_single_address_moves(scenario: &Scenario, edge: &Edge, client: &Out
         while !is_over.load(Ordering::Relaxed) {
             begin(client, &former).await.context("a client was cut off")?;
         }
-        Ok(())
+        Ok::<_, anyhow::Error>(())
     };
     let (kafka, ()) = tokio::try_join!(change, used)?;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,7 @@ pub(crate) fn hold(cli: &Cli, give_up: Instant) -> Result<()> {
     config.set("group.id", "holding").set("enable.auto.commit", "false").set("statistics.interval.ms", "200");
     let consumer = BaseConsumer::from_config_and_context(&config, Teller::default());
     let consumer: BaseConsumer<Teller> = consumer.context("cannot make a consumer")?;
-    let metadata = consumer.fetch_metadata(Some(&cli.topic), Duration::from_secs(30));
+    let metadata = consumer.fetch_metadata(Some(cli.topic.as_str()), Duration::from_secs(30));
     let metadata = metadata.context("cannot ask for the topic")?;
     let mut partitions = TopicPartitionList::new();
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
@@ -100,11 +100,12 @@ pub(crate) fn hold(cli: &Cli, give_up: Instant) -> Result<()> {
         bail!("the topic {} has no partitions", cli.topic);
     }
     consumer.assign(&partitions).context("cannot take the partitions")?;
-    let is_over: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&is_over);
     thread::spawn(move || {
         // What is written there means nothing: its end does.
         drop(std::io::stdin().read_to_end(&mut Vec::new()));
-        is_over.store(true, Ordering::Relaxed);
+        end.store(true, Ordering::Relaxed);
     });
     while !is_over.load(Ordering::Relaxed) {
         if Instant::now() > give_up {

@@ -15,7 +15,7 @@ use super::{Caches, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2, Watched};
 const BESIDE: usize = 100;
 /// Resources of other namespaces that one look goes over, and others at work that are found. Whoever writes many of them makes no look longer.
 const LOOKED_AT: usize = 1000;
-const ELSEWHERE: usize = 8;
+const ELSEWHERE: usize = 100;
 
 /// Resources by the names that their workers have for themselves.
 #[derive(Clone)]
