@@ -397,7 +397,7 @@ fn what_is_written_in_one_namespace_brings_no_pass_to_others() {
     let mut all: Vec<Value> = (0..300).map(|number| connect("a", &format!("spy-{number}"))).collect();
     all.extend([connect("b", "prod"), connect("b", "beside")]);
     let caches = Caches::of(Watched { connects: kind_of(all), ..caches(&[]).watched });
-    let told: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
+    let told: Arc<std::sync::Mutex<BTreeMap<String, usize>>> = Arc::default();
     let tells = Arc::clone(&told);
     caches.on_change_of_sharing(move |other| {
         let mut all = tells.lock().unwrap();
