@@ -37,8 +37,8 @@ impl Brokers {
         let told: BTreeMap<i32, (bool, i64)> = statistics
             .brokers
             .values()
-            // Addresses to begin with, and roles such as that of a coordinator, have no id.
-            .filter(|broker| broker.nodeid >= 0)
+            // Addresses to begin with have no id; roles, such as that of a coordinator, have connections of their own.
+            .filter(|broker| broker.nodeid >= 0 && broker.source != "logical")
             .map(|broker| (broker.nodeid, (broker.state == "UP", broker.disconnects.unwrap_or(0))))
             .collect();
         for id in told.keys() {
