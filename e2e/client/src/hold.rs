@@ -12,6 +12,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use crate::{Cli, base_config, report};
@@ -36,8 +37,8 @@ impl Brokers {
         let told: BTreeMap<i32, (bool, i64)> = statistics
             .brokers
             .values()
-            // Addresses to begin with, and roles such as that of a coordinator, have no id.
-            .filter(|broker| broker.nodeid >= 0)
+            // Addresses to begin with have no id; roles, such as that of a coordinator, have connections of their own.
+            .filter(|broker| broker.nodeid >= 0 && broker.source != "logical")
             .map(|broker| (broker.nodeid, (broker.state == "UP", broker.disconnects.unwrap_or(0))))
             .collect();
         for id in told.keys() {
@@ -93,7 +94,7 @@ pub(crate) fn hold(cli: &Cli, give_up: Instant) -> Result<()> {
     let metadata = consumer.fetch_metadata(Some(cli.topic.as_str()), Duration::from_secs(30));
     let metadata = metadata.context("cannot ask for the topic")?;
     let mut partitions = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
         partitions.add_partition_offset(&cli.topic, partition.id(), Offset::End)?;
     }
     if partitions.count() == 0 {
