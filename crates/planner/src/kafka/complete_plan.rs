@@ -439,7 +439,7 @@ impl Draft<'_> {
 
     /// The plan with the status of the Kafka resource.
     fn finish(self) -> Plan {
-        let Self { mut plan, mut desired, mut progress, mut warnings, taking_up, .. } = self;
+        let Self { mut plan, desired, mut progress, mut warnings, taking_up, .. } = self;
         warnings.append(&mut progress.warnings);
         warnings.sort();
         warnings.dedup();
@@ -450,10 +450,6 @@ impl Draft<'_> {
         plan.waiting_for = progress.waiting_for;
         plan.waiting_for.extend(taking_up.words());
         plan.look_again = plan.look_again.into_iter().chain(taking_up.look_again()).min();
-        if taking_up.holds_trust() {
-            let bundle = api::names::trust_bundle_secret(&cluster.name);
-            desired.retain(|object| object.reference.kind != "Secret" || object.reference.name != bundle);
-        }
         (plan.taken_up, plan.taking_up) = taking_up.outcome();
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);

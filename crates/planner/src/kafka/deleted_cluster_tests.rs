@@ -286,8 +286,8 @@ fn a_resource_that_exists_all_the_same_loses_nothing() {
         Need::ResourceExists => Answer::ResourceExists(true),
         other => panic!("{other:?}"),
     });
-    let expected = Plan { forgets: Forgotten::Absence, ..Plan::default() };
-    assert_eq!((asked, plan), (vec![Need::ResourceExists], expected));
+    let nothing = Plan { forgets: Forgotten::Absence, ..Plan::default() };
+    assert_eq!((asked, plan), (vec![Need::ResourceExists], nothing));
 }
 
 #[test]
