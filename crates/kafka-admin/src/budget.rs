@@ -1,4 +1,4 @@
-//! What a client may take in memory altogether, for clusters that somebody else names: each of its connections, and all answers
+//! What a client may take in memory altogether, for clusters that authors of resources name: each of its connections, and all answers
 //! until the client is gone.
 //!
 //! A bound for each answer is none for all of them: answers come one after another and are kept, and short ones come on many connections

@@ -29,7 +29,7 @@ pub async fn look(admin: &Admin, nodes: &BTreeSet<i32>) -> Result<DrainView, Err
         let rates = rates.remove(&node.id);
         let broker = DrainBroker {
             rack: node.rack.clone(),
-            // One that does not answer is none to move anything to.
+            // No replica is moved to a broker that does not answer.
             active: rates.is_some(),
             rates: rates.unwrap_or_default(),
             ..DrainBroker::default()
@@ -68,8 +68,8 @@ fn state(partition: kafka_admin::PartitionDescription, moving: Option<&Reassignm
     }
 }
 
-/// All topics, told by a broker that has taken in what the controllers had decided: one that lags would tell of replicas that have moved
-/// already. Of brokers that stay the one that is least behind is asked.
+/// All topics, told by a broker that has taken in what the controllers had decided: a broker that lags would tell of replicas that have
+/// moved already. Of the brokers that stay, the least behind is asked.
 async fn topics(
     admin: &Admin,
     cluster: &ClusterDescription,

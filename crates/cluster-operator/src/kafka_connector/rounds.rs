@@ -33,7 +33,7 @@ pub(super) struct Rounds {
     /// The resources that the rounds are about.
     pub connects: Cache<KafkaConnect>,
     pub apis: Arc<Apis>,
-    /// Who has the same connectors.
+    /// Which resources have the same connectors.
     pub sharers: Arc<Sharers>,
     pub memories: Arc<Memories>,
     pub queues: Queues,

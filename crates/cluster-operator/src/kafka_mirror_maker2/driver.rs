@@ -61,7 +61,7 @@ pub(crate) struct Parts {
     pub means: Means,
     pub observer: Observer,
     pub apis: Arc<Apis>,
-    /// Who has the same connectors.
+    /// Which resources have the same connectors.
     pub sharers: Arc<Sharers>,
     pub plugins: KnownPlugins,
     pub progress: Progresses,
@@ -121,7 +121,7 @@ impl MirrorMakers {
         )))
     }
 
-    /// What Connect says of its connectors. What is found out of others is noted, and who of them has the same, where that matters.
+    /// What Connect says of its connectors. What is found out of other resources is noted, and which of them have the same connectors, where that matters.
     async fn ask(
         &self,
         owner: &OwnerRef,

@@ -77,7 +77,7 @@ async fn a_pool_that_is_deleted_waits_for_its_nodes_only_where_that_was_asked_fo
     world.delete("Kafka", "c").await;
     world.gone("KafkaNodePool", "f").await;
     world.gone("Pod", "c-f-2").await;
-    // One that stays loses the finalizer.
+    // A pool that stays loses the finalizer.
     world.apply(&drained("h")).await;
     world.apply(&resource).await;
     world.until("KafkaNodePool", "h", "has the finalizer", has_finalizer).await;

@@ -1,4 +1,4 @@
-//! Whether a machine is one that a pod has to leave.
+//! Whether a pod has to leave its machine.
 
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 

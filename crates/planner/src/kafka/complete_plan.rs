@@ -374,7 +374,7 @@ impl Draft<'_> {
         }
     }
 
-    /// What Kafka is told so that nodes are emptied, and who should know.
+    /// The calls by which nodes are emptied, and the event that tells of them.
     fn drain_calls(&mut self) {
         self.plan.calls.append(&mut self.drain.calls);
         let call = self.plan.calls.len().saturating_sub(1);

@@ -272,7 +272,7 @@ fn a_drain_that_is_taken_back_ends_in_no_moves_and_no_throttles() {
         drained.pass();
         drained.pass();
         drained.kafka.arrive(1);
-        // Somebody else moves a partition that has nothing to do with it.
+        // A tool moves a partition that has nothing to do with it.
         let foreign = drained.kafka.partitions.get_mut(&("others".to_owned(), 0)).unwrap();
         (foreign.adding, foreign.removing, foreign.replicas) = (vec![3], vec![2], vec![1, 3, 2]);
         if replicas_again {

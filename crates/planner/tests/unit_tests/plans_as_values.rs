@@ -99,6 +99,8 @@ fn of_a_mirror_and_its_connectors() {
             assert_hidden(&value, &betrayals);
             calls.extend(value["calls"].as_array().unwrap().clone());
             mirror.apply(&plan);
+            // From now on Connect can be asked, and has no connector yet.
+            mirror.connectors();
         }
         let made = calls.iter().find(|call| call["Connector"]["name"] == "src->dst.MirrorSourceConnector");
         let made = &made.unwrap_or_else(|| panic!("{calls:?}"))["Connector"]["doing"]["call"]["Create"];

@@ -67,7 +67,7 @@ pub fn is_asked(kafka: &Kafka, pool: &KafkaNodePool) -> bool {
     annotations::is_true(own.or(kafka.metadata.annotations.as_ref()), annotations::DRAIN_NODES)
 }
 
-/// What the pod sets remember, by the name of the pod set. One that cannot be read remembers nothing.
+/// What the pod sets remember, by the name of the pod set. A pod set that cannot be read remembers nothing.
 fn remembered(observed: &Observed) -> impl Iterator<Item = (&String, Drained)> {
     observed.pod_sets.iter().filter_map(|(name, set)| {
         let text = set.metadata.annotations.as_ref()?.get(annotations::DRAINED_NODES)?;

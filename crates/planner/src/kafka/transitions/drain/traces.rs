@@ -1,7 +1,7 @@
 //! What throttles the moves, and what of that is left in Kafka when they have ended.
 //!
 //! A topic whose throttled replicas are the operator's names a node that is emptied among those that are copied from; a rate is the
-//! operator's when it is one that the pod sets remember. What others set stays.
+//! operator's when the pod sets remember it. What others set stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,8 +62,8 @@ impl Traces {
         traces
     }
 
-    /// The rates of brokers: those that take part get one, unless somebody else gave them one. All of them lose the operator's when
-    /// nothing moves any more, for whomever.
+    /// The rates of brokers: those that take part get one, unless an administrator or a tool gave them one. All of them lose the
+    /// operator's when nothing moves any more, for the operator or for others.
     fn compare_rates(&mut self, drain: &Drain<'_>, moves: &Moves, brokers: &BTreeSet<i32>) {
         let something_moves =
             !moves.moves.is_empty() || drain.view.all().any(|(_, partition)| partition.is_moving());
