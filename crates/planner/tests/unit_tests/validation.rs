@@ -1,6 +1,6 @@
 //! Bad input: the status names the field and what to do, nothing that runs is touched, and a correction heals it.
 
-use crate::common::{World, condition, kafka_status};
+use crate::common::{World, condition, kafka_status, object};
 use serde_json::{Value, json};
 
 type Change = fn(&mut World);
@@ -478,6 +478,10 @@ fn a_listener_for_an_empty_list_of_peers_is_open_and_warned_about() {
             && message.contains("everybody")
     });
     assert!(warned, "{conditions:?}");
+    let policy = object(&plan, "NetworkPolicy", "my-network-policy-kafka");
+    let rules = policy["spec"]["ingress"].as_array().unwrap();
+    let rule = rules.iter().find(|rule| rule["ports"][0]["port"] == 9092).unwrap();
+    assert!(rule["from"].is_null(), "{rule}");
 }
 
 #[test]
