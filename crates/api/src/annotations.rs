@@ -86,7 +86,7 @@ pub const CLUSTER_CA_KEY_GENERATION: &str = "strimzi.io/cluster-ca-key-generatio
 /// On broker pods: the clients CA certificate generation they trust.
 pub const CLIENTS_CA_CERT_GENERATION: &str = "strimzi.io/clients-ca-cert-generation";
 /// On the certificate Secret of the clients CA: SHA-256 of the certificate (DER, hexadecimal) that every Kafka pod trusts. New
-/// certificates of users wait until it is that of `ca.crt`. Without the annotation nobody waits.
+/// certificates of users wait until it is that of `ca.crt`. Without the annotation they do not wait.
 pub const TRUSTED_BY_ALL_PODS: &str = "kastellan.io/trusted-by-all-pods";
 /// On pods: the cluster CAs that the pod was started to trust, each 16 hexadecimal digits made of its subject and public
 /// key, joined with commas.

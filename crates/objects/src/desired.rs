@@ -85,6 +85,6 @@ pub struct FinalizerChange {
 pub struct Deletion {
     /// Which object.
     pub object: ObjectId,
-    /// Uid of the one that was seen: what was made in its place meanwhile stays. `None` only for what holds no data.
+    /// Uid of the object that was seen: what was made in its place meanwhile stays. `None` only for what holds no data.
     pub uid: Option<String>,
 }

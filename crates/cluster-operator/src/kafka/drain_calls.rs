@@ -14,8 +14,6 @@ use super::roll_calls::up_to_date;
 /// The options of a topic with its throttled replicas: those that are copied from, and those that are copied to.
 const TOPIC_KEYS: [&str; 2] = planner::kafka::drain_view::TOPIC_KEYS;
 
-type Moving = BTreeMap<TopicPartition, Reassignment>;
-
 /// How far the partitions of these nodes are moved away.
 pub async fn look(admin: &Admin, nodes: &BTreeSet<i32>) -> Result<DrainView, Error> {
     let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;

@@ -194,6 +194,7 @@ impl Reconciler {
                     taking_up.entry(taken.pod.clone()).or_insert_with(|| Waiting {
                         wanted: taken.annotations.clone(),
                         since: Timestamp::UNIX_EPOCH,
+                        asked: clock::now(),
                     });
                 }
             }

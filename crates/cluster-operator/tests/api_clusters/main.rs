@@ -18,6 +18,7 @@ mod connectors;
 mod deletion;
 mod draining;
 mod every_kind;
+mod evictions;
 mod extremes;
 mod faults;
 mod hostile;

@@ -34,7 +34,7 @@ pub enum Answer {
     ResourceExists(bool),
     /// The metadata of the trust bundle, if there is one.
     TrustBundle(Option<Box<ObjectMeta>>),
-    /// The binding of the cluster, if there is one that the operator may know of.
+    /// The binding of the cluster, if it exists and the operator has the right to read it.
     ClusterRoleBinding(Option<(ObjectId, LiveObject)>),
     /// What Kafka says of itself.
     Kafka(KafkaView),

@@ -84,7 +84,7 @@ pub struct Observed {
     pub roll: Option<RollKafka>,
     /// Pods that recover logs which an unclean stop left; `None`: no plan asked, or no agent answered.
     pub recoveries: Option<BTreeMap<String, RecoveryState>>,
-    /// Whether the API server would create a pod in the place of the one with this name.
+    /// Whether the API server would create a pod in the place of the pod with this name.
     pub admissions: BTreeMap<String, Admission>,
     /// Whether the API server would take the writes of objects with overrides of users'.
     pub trials: BTreeMap<ObjectId, Admission>,

@@ -48,6 +48,27 @@ pub struct Plan {
     ///
     /// [`Observed::options`]: super::observed::Observed::options
     pub options: OptionMemory,
+    /// What need not be remembered of a deleted cluster when everything else of the plan is done.
+    #[serde(skip_serializing_if = "Forgotten::is_nothing")]
+    pub forgets: Forgotten,
+}
+
+/// What a process need not remember of a cluster any more whose Kafka resource is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Forgotten {
+    /// It remembers everything.
+    #[default]
+    Nothing,
+    /// Since when there is no Kafka resource: there is one all the same.
+    Absence,
+    /// The whole cluster: what appears under the name from now on belongs to a successor that may be on its way.
+    Cluster,
+}
+
+impl Forgotten {
+    fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
+    }
 }
 
 plan_with_common!(Plan, Common);

@@ -43,7 +43,7 @@ pub struct Progress {
     pub roll_waits_since: Option<Timestamp>,
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
-    /// Objects that have a name which the cluster needs and belong to somebody else: the status leads no client to these.
+    /// Objects that have a name which the cluster needs and belong to another owner: the status leads no client to these.
     pub held_by_others: BTreeSet<ObjectId>,
 }
 
@@ -96,7 +96,7 @@ impl Progress {
         for words in words {
             let reason = reasons::LISTENER_ADDRESS_UNKNOWN.to_owned();
             self.warnings.push(Warning { reason, message: words.clone() });
-            // All brokers may wait for the one address.
+            // All brokers may wait for the single address.
             if !self.waiting_for.contains(words) {
                 self.waiting_for.push(words.clone());
             }

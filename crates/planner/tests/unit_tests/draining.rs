@@ -335,7 +335,7 @@ fn what_cannot_move_is_named_and_everything_else_moves() {
 #[test]
 fn nothing_goes_to_a_broker_that_is_down_or_leaves_and_the_status_says_what_is_waited_for() {
     let mut drained = Drained::start();
-    drained.kafka.topic("orders", &[&[4, 1, 2]; 6]);
+    drained.kafka.topic("orders", &[[4, 1, 2].as_slice(); 6]);
     drained.kafka.down = [0, 3].into();
     drained.scale_down(3);
     drained.pass();

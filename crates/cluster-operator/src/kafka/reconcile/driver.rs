@@ -180,8 +180,8 @@ impl Kind for Reconciler {
     ) -> Result<After<KafkaStatus>, Error> {
         let live = match view {
             ClusterView::Live(live) => live,
-            ClusterView::Leaving(leaving) => {
-                self.taken_away(key, leaving, plan, done.is_whole);
+            ClusterView::Leaving(_) => {
+                self.taken_away(key, plan, done.is_whole);
                 return Ok(After::default());
             }
             ClusterView::Unplanned(..) => return Ok(After::default()),
