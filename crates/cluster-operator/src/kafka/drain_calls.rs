@@ -199,11 +199,11 @@ pub(super) async fn take_off(
     let of_topics = topics.iter().map(|name| {
         (
             ConfigResource::Topic(name.clone()),
-            TOPIC_KEYS.iter().map(|key| ConfigChange::delete(*key)).collect(),
+            TOPIC_KEYS.map(ConfigChange::delete).to_vec(),
         )
     });
     let of_brokers = rates.iter().map(|(id, names)| {
-        (ConfigResource::Broker(*id), names.iter().map(|name| ConfigChange::delete(name.as_str())).collect())
+        (ConfigResource::Broker(*id), names.iter().map(|name| ConfigChange::delete(name.as_str())).collect::<Vec<_>>())
     });
     alter(admin, "take the throttles of moved partitions off", of_topics.chain(of_brokers).collect()).await
 }
