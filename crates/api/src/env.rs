@@ -345,6 +345,8 @@ pub mod own {
     pub const EVICTION_WEBHOOK: &str = "KASTELLAN_EVICTION_WEBHOOK";
     /// Port on which it is asked; the default is [`crate::ports::CLUSTER_OPERATOR_EVICTIONS`].
     pub const EVICTION_WEBHOOK_PORT: &str = "KASTELLAN_EVICTION_WEBHOOK_PORT";
+    /// Secret with the certificate with which it is asked; without it the operator makes its own, and tells the API server of it.
+    pub const EVICTION_WEBHOOK_SECRET: &str = "KASTELLAN_EVICTION_WEBHOOK_SECRET";
     /// Nodes that a cluster may grow to.
     pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
     /// Default of [`MAX_NODES`].

@@ -37,7 +37,7 @@ pub(crate) async fn start(
         .await
         .with_context(|| format!("listen for questions about evictions on port {port}"))?;
     let (door, applier) = (Door::default(), Applier::new(kubernetes.clone()));
-    let upkeep = Upkeep::new(applier.clone(), &evictions.namespace, door.clone());
+    let upkeep = Upkeep::new(applier.clone(), evictions, door.clone());
     // Kubernetes leads questions to processes that are ready.
     let gate = health.gate("the certificate of the webhook for evictions");
     tokio::spawn(upkeep.run(gate, stop.clone()));

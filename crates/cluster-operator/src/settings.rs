@@ -287,7 +287,10 @@ mod tests {
         assert_eq!(settings(&[]).unwrap().evictions, None);
         let (on, namespace) = ((own::EVICTION_WEBHOOK, "true"), (env::OPERATOR_NAMESPACE, "kafka"));
         let given = settings(&[on, namespace]).unwrap().evictions.unwrap();
-        assert_eq!((given.namespace.as_str(), given.port), ("kafka", 8443));
+        assert_eq!((given.namespace.as_str(), given.port, given.secret), ("kafka", 8443, None));
+        let secret = (own::EVICTION_WEBHOOK_SECRET, "mine");
+        let given = settings(&[on, namespace, secret]).unwrap().evictions.unwrap();
+        assert_eq!(given.secret.as_deref(), Some("mine"));
         let port = (own::EVICTION_WEBHOOK_PORT, "9443");
         assert_eq!(settings(&[on, namespace, port]).unwrap().evictions.unwrap().port, 9443);
         let errors = settings(&[on, (own::EVICTION_WEBHOOK_PORT, "0")]).unwrap_err().to_string();

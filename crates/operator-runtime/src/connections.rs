@@ -1,10 +1,12 @@
 //! The connections of a small HTTP server: so many at a time, and none for long. Anybody who reaches the pod may connect.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -52,8 +54,40 @@ pub enum Requests {
     One,
 }
 
-/// Accepts and serves connections until `shutdown`. When there are too many, the oldest is closed: who holds connections
-/// keeps no other client from getting one. `shake` makes of a connection what requests come through; without it there are none.
+/// An extension of each request, by which who answers it keeps its connection: it is not closed any more because others want one.
+#[derive(Debug, Clone, Default)]
+pub struct Kept(Arc<AtomicBool>);
+
+impl Kept {
+    /// Keeps the connection.
+    pub fn keep(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_kept(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection that is there.
+struct Open {
+    from: IpAddr,
+    kept: Kept,
+    task: AbortHandle,
+}
+
+/// Which connection is closed for a new one: of the address that has the most of those that nobody keeps, the oldest. `None`: all are kept.
+fn superfluous(oldest_first: impl Iterator<Item = (IpAddr, bool)>) -> Option<usize> {
+    let mut of_address: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
+    for (position, (from, _)) in oldest_first.enumerate().filter(|(_, (_, is_kept))| !is_kept) {
+        of_address.entry(from).or_insert((0, position)).0 += 1;
+    }
+    of_address.into_values().max_by_key(|(count, _)| *count).map(|(_, oldest)| oldest)
+}
+
+/// Accepts and serves connections until `shutdown`. When there are too many, one is closed of the address that has the most: who holds
+/// or opens many keeps no other client from getting one, nor from its answer. `shake` makes of a connection what requests come
+/// through; without it there are none.
 pub async fn serve<Shake, Shaking, Stream, Answer, Answering, Text>(
     listener: TcpListener,
     requests: Requests,
@@ -69,7 +103,7 @@ pub async fn serve<Shake, Shaking, Stream, Answer, Answering, Text>(
     Text: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let mut running = JoinSet::new();
-    let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
+    let mut oldest_first: Vec<Open> = Vec::new();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -77,22 +111,29 @@ pub async fn serve<Shake, Shaking, Stream, Answer, Answering, Text>(
             _ = running.join_next(), if !running.is_empty() => continue,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, address)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        oldest_first.retain(|connection| !connection.is_finished());
-        if oldest_first.len() >= MOST
-            && let Some(oldest) = oldest_first.pop_front()
-        {
-            oldest.abort();
+        oldest_first.retain(|open| !open.task.is_finished());
+        if oldest_first.len() >= MOST {
+            let all = oldest_first.iter().map(|open| (open.from, open.kept.is_kept()));
+            let Some(position) = superfluous(all) else { continue };
+            oldest_first.remove(position).task.abort();
         }
         let (shake, answer, shutdown) = (shake.clone(), answer.clone(), shutdown.clone());
-        oldest_first.push_back(running.spawn(async move {
+        let kept = Kept::default();
+        let given = kept.clone();
+        let task = running.spawn(async move {
             if let Ok(Some(stream)) = tokio::time::timeout(HEAD_PATIENCE, shake(stream)).await {
+                let answer = |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(given.clone());
+                    answer(request)
+                };
                 serve_connection(stream, requests, answer, shutdown).await;
             }
-        }));
+        });
+        oldest_first.push(Open { from: address.ip(), kept, task });
     }
     // From now on nobody gets a connection.
     drop(listener);
@@ -132,5 +173,25 @@ async fn serve_connection<Stream, Answer, Answering, Text>(
     };
     if let Ok(Err(error)) = tokio::time::timeout(LIFETIME, served).await {
         tracing::debug!(%error, "a client of the HTTP server went away");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_most_connections_loses_one_and_who_is_being_answered_none() {
+        let (flood, other) = (IpAddr::from([10, 0, 0, 9]), IpAddr::from([10, 0, 0, 1]));
+        let lost = |open: &[(IpAddr, bool)]| superfluous(open.iter().copied());
+        assert_eq!(lost(&[(other, false), (flood, false), (flood, false)]), Some(1), "not the oldest of all");
+        assert_eq!(lost(&[(other, false), (other, false), (flood, false)]), Some(0));
+        assert_eq!(
+            lost(&[(flood, true), (flood, true), (other, false)]),
+            Some(2),
+            "what is kept does not count"
+        );
+        assert_eq!(lost(&[(other, true), (flood, true)]), None);
+        assert_eq!(lost(&[]), None);
     }
 }

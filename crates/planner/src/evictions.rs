@@ -4,11 +4,13 @@
 pub mod certificate;
 mod machine;
 
-use api::{CORE_GROUP, GROUP, annotations, conditions, kinds, labels};
+use api::{CORE_GROUP, GROUP, Kafka, annotations, conditions, kinds, labels};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use self::machine::Stay;
+use crate::words::shortened;
 
 /// A pod that is younger, and whose machine takes pods, is taken for the successor of the pod that was to be evicted: `kubectl drain`
 /// asks by name until no pod has it, and would have the new pod restarted again and again.
@@ -55,7 +57,24 @@ pub enum Owner {
     /// It is not known, because of this.
     Unknown(String),
     /// This operator looks after it.
-    LookedAfter,
+    LookedAfter {
+        /// What its status says is wrong, for which no restart may come.
+        complaint: Option<String>,
+    },
+}
+
+impl Owner {
+    /// A Kafka resource that this operator looks after and that is not paused.
+    pub fn looked_after(kafka: &Kafka) -> Self {
+        let conditions = kafka.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let wrong =
+            conditions.filter(|found| found.type_ == conditions::types::NOT_READY && found.status == "True");
+        let said = wrong.map(|found| {
+            let part = |text: &Option<String>| shortened(text.as_deref().unwrap_or_default());
+            format!("{}: {}", part(&found.reason), part(&found.message))
+        });
+        Self::LookedAfter { complaint: said.last() }
+    }
 }
 
 /// A pod of Kafka that is to be evicted: a broker, a controller, or both.
@@ -66,6 +85,8 @@ pub struct KafkaPod<'a> {
     pub cluster: &'a str,
     /// Its UID.
     pub uid: &'a str,
+    /// The pod set that it names as its owner.
+    pub set: &'a OwnerReference,
     /// The name of its machine, if it has one.
     pub machine: Option<&'a str>,
 }
@@ -75,13 +96,10 @@ impl<'a> KafkaPod<'a> {
     pub fn of(pod: &'a Pod, only: Option<&str>) -> Option<Self> {
         let metadata = &pod.metadata;
         let label = |key: &str| metadata.labels.as_ref().and_then(|all| all.get(key)).map(String::as_str);
-        let of_set = metadata.owner_references.iter().flatten().any(|owner| {
-            owner.controller == Some(true)
-                && owner.kind == kinds::STRIMZI_POD_SET
-                && owner.api_version.split('/').next() == Some(CORE_GROUP)
-        });
-        let is_ours = of_set
-            && label(labels::KIND) == Some(kinds::KAFKA)
+        let set = metadata.owner_references.iter().flatten().find(|owner| {
+            owner.kind == kinds::STRIMZI_POD_SET && owner.api_version.split('/').next() == Some(CORE_GROUP)
+        })?;
+        let is_ours = label(labels::KIND) == Some(kinds::KAFKA)
             && label(labels::CONTROLLER) == Some(labels::CONTROLLER_POD_SET);
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         let ends = metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"));
@@ -96,14 +114,25 @@ impl<'a> KafkaPod<'a> {
             pod,
             cluster: label(labels::CLUSTER)?,
             uid,
+            set,
             machine: machine.filter(|name| !name.is_empty()),
+        })
+    }
+
+    /// Whether the operator restarts it: its pod set is that one, which belongs to a pool or a Kafka resource. Anybody who may make pods can
+    /// write labels and owners.
+    pub fn is_of(&self, set: Option<&ObjectMeta>) -> bool {
+        set.is_some_and(|set| {
+            set.uid.as_ref() == Some(&self.set.uid)
+                && set.deletion_timestamp.is_none()
+                && set.owner_references.as_ref().is_some_and(|owners| !owners.is_empty())
         })
     }
 
     /// What becomes of its eviction.
     pub fn verdict(&self, owner: &Owner, machine: &Machine, now: Timestamp) -> Verdict {
         let (pod, cluster) = (self.name(), self.cluster);
-        match owner {
+        let complaint = match owner {
             Owner::NotOurs => return Verdict::Allow,
             Owner::Paused => {
                 return Verdict::NotNow(format!(
@@ -117,8 +146,8 @@ impl<'a> KafkaPod<'a> {
                     "it is not known whether pod {pod} may be restarted, because its Kafka {cluster} cannot be read: {why}"
                 ));
             }
-            Owner::LookedAfter => {}
-        }
+            Owner::LookedAfter { complaint } => complaint.as_deref(),
+        };
         let is_young = self.age(now) < YOUNG;
         let named = self.machine.unwrap_or_default();
         match machine {
@@ -128,7 +157,7 @@ impl<'a> KafkaPod<'a> {
             Machine::None => Verdict::MovedAlready(format!(
                 "pod {pod} has no node yet: the pod that was to be evicted is gone, and this one is its successor"
             )),
-            Machine::Gone => self.roll(),
+            Machine::Gone => self.roll(complaint),
             Machine::Found(node) => match machine::stay(node, self.pod) {
                 Stay::Welcome if is_young => Verdict::MovedAlready(format!(
                     "pod {pod} is younger than {} minutes, and its node {named} takes pods: the pod that was to be evicted is \
@@ -140,24 +169,26 @@ impl<'a> KafkaPod<'a> {
                      {}: take this toleration out of the pod template of Kafka {cluster} or of the node pool",
                     machine::CORDON
                 )),
-                Stay::Welcome | Stay::Tolerates | Stay::Leave => self.roll(),
+                Stay::Welcome | Stay::Tolerates | Stay::Leave => self.roll(complaint),
             },
         }
     }
 
-    fn roll(&self) -> Verdict {
+    fn roll(&self, complaint: Option<&str>) -> Verdict {
         let (pod, cluster) = (self.name(), self.cluster);
         let is_marked =
             annotations::is_true(self.pod.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE);
-        Verdict::RollIt {
-            mark: !is_marked,
-            message: format!(
-                "pod {pod} is not evicted: the cluster operator restarts it, as soon as no partition loses its last copy in sync \
-                 or falls below min.insync.replicas. Try again until then, as kubectl drain does. What the restart waits for \
-                 stands in the status of Kafka {cluster} (condition {})",
-                conditions::reasons::ROLLING_UPDATE_WAITS
-            ),
+        let mut message = format!(
+            "pod {pod} is not evicted: the cluster operator restarts it, as soon as no partition loses its last copy in sync or \
+             falls below min.insync.replicas. Try again until then, as kubectl drain does. What the restart waits for stands in \
+             the status of Kafka {cluster} (condition {})",
+            conditions::reasons::ROLLING_UPDATE_WAITS
+        );
+        if let Some(complaint) = complaint {
+            message.push_str(". It is NotReady, which may have to be mended first: ");
+            message.push_str(complaint);
         }
+        Verdict::RollIt { mark: !is_marked, message }
     }
 
     fn name(&self) -> &str {

@@ -1,8 +1,8 @@
 //! Asks Kubernetes what has to be known of a pod that is to be evicted, and marks it for its restart. No policy.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use api::{Kafka, annotations, kinds, labels};
+use api::{Kafka, StrimziPodSet, annotations};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::ResourceExt;
 use operator_runtime::apply::Applier;
@@ -42,7 +42,17 @@ impl Asker {
 
     /// What becomes of an eviction, in time.
     pub(super) async fn verdict(&self, question: &Question) -> Verdict {
-        match tokio::time::timeout(PATIENCE, self.decide(question)).await {
+        let began = Instant::now();
+        let key = ObjectRef::new(&question.namespace, &question.pod);
+        // Pods of other people's are never held up because the operator cannot tell that they are theirs.
+        let Ok(found) = tokio::time::timeout(PATIENCE, self.pod(&key)).await else {
+            tracing::warn!(pod = %key, "the API server does not say in time which pod is to be evicted: it is, whatever it is");
+            return Verdict::Allow;
+        };
+        let Some(pod) = found else { return Verdict::Allow };
+        let Some(found) = KafkaPod::of(&pod, question.only.as_deref()) else { return Verdict::Allow };
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        match tokio::time::timeout(left, self.decide(question, &key, &found)).await {
             Ok(verdict) => verdict,
             Err(_) => Verdict::NotNow(format!(
                 "it is not known whether pod {} may be evicted: the API server did not answer the cluster operator in time",
@@ -51,37 +61,40 @@ impl Asker {
         }
     }
 
-    async fn decide(&self, question: &Question) -> Verdict {
-        if !self.namespaces.contains(&question.namespace) {
-            return Verdict::Allow;
+    /// The pod, where it may be one of Kafka.
+    async fn pod(&self, key: &ObjectRef) -> Option<Box<Pod>> {
+        if !self.namespaces.contains(&key.namespace) {
+            return None;
         }
-        let key = ObjectRef::new(&question.namespace, &question.pod);
-        let pod = match self.applier.get_within::<Pod>(&key, self.largest).await {
-            Ok(None) => return Verdict::Allow,
-            Ok(Some(Named::Readable(pod))) => pod,
+        match self.applier.get_within::<Pod>(key, self.largest).await {
+            Ok(Some(Named::Readable(pod))) => Some(pod),
+            Ok(None) => None,
             Ok(Some(Named::Unreadable(found))) => {
-                let kind = found.metadata.labels.as_ref().and_then(|all| all.get(labels::KIND));
-                if kind.is_none_or(|kind| kind != kinds::KAFKA) {
-                    return Verdict::Allow;
-                }
-                return Verdict::NotNow(format!("pod {} cannot be read: it {}", question.pod, found.why));
-            }
-            // All pods of the namespace would stay for good.
-            Err(error) if error.is_forbidden() => {
-                tracing::warn!(%error, "a pod is evicted, whatever it is");
-                return Verdict::Allow;
+                tracing::warn!(pod = %key, why = found.why, "a pod that cannot be read is evicted, whatever it is");
+                None
             }
             Err(error) => {
-                return Verdict::NotNow(format!("it is not known whether the pod may be evicted: {error}"));
+                tracing::warn!(%error, "a pod is evicted, whatever it is");
+                None
             }
+        }
+    }
+
+    async fn decide(&self, question: &Question, key: &ObjectRef, found: &KafkaPod<'_>) -> Verdict {
+        let set = ObjectRef::new(&key.namespace, &found.set.name);
+        let (set, owner, machine) = tokio::join!(
+            self.applier.metadata::<StrimziPodSet>(&set),
+            self.owner(&key.namespace, found.cluster),
+            self.machine(found.machine)
+        );
+        let owner = match set {
+            Ok(set) if found.is_of(set.as_ref()) => owner,
+            Ok(_) => Owner::NotOurs,
+            Err(error) => Owner::Unknown(error.to_string()),
         };
-        let Some(found) = KafkaPod::of(&pod, question.only.as_deref()) else { return Verdict::Allow };
-        let (owner, machine) =
-            tokio::join!(self.owner(&question.namespace, found.cluster), self.machine(found.machine));
-        let verdict = found.verdict(&owner, &machine, clock::now());
-        match verdict {
+        match found.verdict(&owner, &machine, clock::now()) {
             Verdict::RollIt { mark: true, message } if !question.dry_run => {
-                self.mark(&key, found.uid, message).await
+                self.mark(key, found.uid, message).await
             }
             other => other,
         }
@@ -98,7 +111,7 @@ impl Asker {
                 } else if is_paused(&*kafka) {
                     Owner::Paused
                 } else {
-                    Owner::LookedAfter
+                    Owner::looked_after(&kafka)
                 }
             }
             Ok(Some(Named::Unreadable(found))) => Owner::Unknown(format!("it {}", found.why)),

@@ -39,6 +39,9 @@ pub(super) enum IdentityError {
     /// A key or a certificate could not be made.
     #[error("make a certificate for the webhook for evictions: {0}")]
     Make(#[from] PkiError),
+    /// A Secret that others look after lacks a part.
+    #[error("the Secret for the webhook for evictions has no usable {0}: {1}")]
+    Lacks(&'static str, &'static str),
     /// It cannot be served with.
     #[error("use the certificate of the webhook for evictions: {0}")]
     Use(#[from] rustls::Error),
@@ -61,22 +64,35 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
+    /// Reads a Secret that others look after.
+    pub(super) fn given(secret: &Secret) -> Result<Self, IdentityError> {
+        let certificate = text(secret, CERTIFICATE)
+            .ok_or(IdentityError::Lacks(CERTIFICATE, "put the certificate there, as PEM"))?;
+        let key = text(secret, KEY).ok_or(IdentityError::Lacks(KEY, "put the key there, as PEM"))?;
+        let token = text(secret, PATH_TOKEN).filter(|token| is_token(token)).ok_or(IdentityError::Lacks(
+            PATH_TOKEN,
+            "put 20 to 100 letters and digits there, the same as in evictionWebhook.pathToken of the chart",
+        ))?;
+        let found = Self {
+            certificate: CertificatePem::new(certificate),
+            key,
+            authorities: CertificatePem::new(""),
+            token,
+        };
+        found.server_config()?;
+        Ok(found)
+    }
+
     /// Reads what is in the Secret; with it comes what is to be done about it. `None`: it cannot be used.
     pub(super) fn read(secret: &Secret, host: &str, now: Timestamp) -> Option<(Self, Upkeep)> {
-        let text = |key: &str| {
-            let value = secret.data.as_ref()?.get(key)?;
-            String::from_utf8(value.0.clone()).ok()
-        };
         let found = Self {
-            certificate: CertificatePem::new(text(CERTIFICATE)?),
-            key: text(KEY)?,
-            authorities: CertificatePem::new(text(AUTHORITIES)?),
-            token: text(PATH_TOKEN)?,
+            certificate: CertificatePem::new(text(secret, CERTIFICATE)?),
+            key: text(secret, KEY)?,
+            authorities: CertificatePem::new(text(secret, AUTHORITIES)?),
+            token: text(secret, PATH_TOKEN)?,
         };
-        let is_token =
-            found.token.len() == TOKEN && found.token.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let upkeep = upkeep(found.certificate.as_str(), found.authorities.as_str(), host, now);
-        let usable = is_token && upkeep != Upkeep::Replace && found.server_config().is_ok();
+        let usable = is_token(&found.token) && upkeep != Upkeep::Replace && found.server_config().is_ok();
         usable.then_some((found, upkeep))
     }
 
@@ -154,6 +170,15 @@ impl Identity {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
+}
+
+fn text(secret: &Secret, key: &str) -> Option<String> {
+    let value = secret.data.as_ref()?.get(key)?;
+    String::from_utf8(value.0.clone()).ok()
+}
+
+fn is_token(text: &str) -> bool {
+    (20..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What new connections are served with. Cheap to clone.
@@ -243,6 +268,20 @@ mod tests {
         assert_eq!(bundle(&third), 2, "the first authority has ended");
         let fresh = Identity::make(HOST, None, now()).unwrap();
         assert_ne!(fresh.path(), first.path());
+    }
+
+    #[test]
+    fn a_secret_that_others_look_after_needs_a_certificate_its_key_and_a_path() {
+        let made = Identity::make(HOST, None, now()).unwrap();
+        let mut secret = made.secret("kafka");
+        secret.data.as_mut().unwrap().remove(AUTHORITIES);
+        assert_eq!(Identity::given(&secret).unwrap().path(), made.path());
+        for key in [CERTIFICATE, KEY, PATH_TOKEN] {
+            let mut broken = secret.clone();
+            broken.data.as_mut().unwrap().remove(key);
+            let error = Identity::given(&broken).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
     }
 
     #[test]

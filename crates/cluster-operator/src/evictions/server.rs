@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use operator_runtime::connections::{self, Requests};
+use operator_runtime::connections::{self, Kept, Requests};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,10 @@ pub(super) async fn serve(listener: TcpListener, door: Door, asker: Arc<Asker>, 
 async fn answer(request: Request<Incoming>, door: &Door, asker: &Asker) -> Response<Full<Bytes>> {
     if !door.leads(request.uri().path()) {
         return text(StatusCode::NOT_FOUND, String::new());
+    }
+    // It is the API server: no stranger's connections push it out.
+    if let Some(kept) = request.extensions().get::<Kept>() {
+        kept.keep();
     }
     if request.method() != Method::POST {
         let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, String::new());

@@ -10,6 +10,8 @@ pub struct EvictionSettings {
     pub namespace: String,
     /// The port.
     pub port: u16,
+    /// The Secret with a certificate that others look after; `None`: the operator has one of its own.
+    pub secret: Option<String>,
 }
 
 impl EvictionSettings {
@@ -26,6 +28,6 @@ impl EvictionSettings {
                 "write the namespace of the operator, in which the webhook for evictions has its Service";
             env.error(env::OPERATOR_NAMESPACE, None, instead);
         }
-        Some(Self { namespace: namespace?, port })
+        Some(Self { namespace: namespace?, port, secret: env.optional(own::EVICTION_WEBHOOK_SECRET) })
     }
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::identity::{Door, Identity, IdentityError};
+use super::settings::EvictionSettings;
 
 /// Between two looks. A Secret that was taken away is made anew by then, and what another process made is used.
 const LOOK: Duration = Duration::from_secs(30);
@@ -42,6 +43,8 @@ enum Error {
     Foreign(ObjectRef),
     #[error("write Secret {0}: other clients changed it again and again")]
     Contended(ObjectRef),
+    #[error("Secret {0} is missing, which evictionWebhook.existingSecret of the chart names")]
+    NoSecret(ObjectRef),
     #[error("{KIND} {0} is missing: install the chart with evictionWebhook.enabled=true")]
     Missing(&'static str),
 }
@@ -51,14 +54,22 @@ pub(super) struct Upkeep {
     applier: Applier,
     secret: ObjectRef,
     host: String,
+    /// Others look after the Secret, and tell the API server.
+    is_given: bool,
     door: Door,
 }
 
 impl Upkeep {
-    pub(super) fn new(applier: Applier, namespace: &str, door: Door) -> Self {
-        let secret = ObjectRef::new(namespace, names::EVICTION_WEBHOOK);
-        let host = names::service_dns(names::EVICTION_WEBHOOK, namespace);
-        Self { applier, secret, host, door }
+    pub(super) fn new(applier: Applier, settings: &EvictionSettings, door: Door) -> Self {
+        let EvictionSettings { namespace, secret, .. } = settings;
+        let secret_name = secret.as_deref().unwrap_or(names::EVICTION_WEBHOOK);
+        Self {
+            applier,
+            secret: ObjectRef::new(namespace, secret_name),
+            host: names::service_dns(names::EVICTION_WEBHOOK, namespace),
+            is_given: secret.is_some(),
+            door,
+        }
     }
 
     /// Looks now and then, until the end. The gate opens after the first look, whatever came of it.
@@ -84,11 +95,17 @@ impl Upkeep {
     }
 
     async fn look(&self) -> Result<(), Error> {
-        let identity = self.identity().await?;
+        let identity = if self.is_given { self.given().await? } else { self.identity().await? };
         if self.door.open(&identity)? {
             tracing::info!(secret = %self.secret, "the webhook for evictions is served with this certificate");
         }
-        self.tell(&identity).await
+        if self.is_given { Ok(()) } else { self.tell(&identity).await }
+    }
+
+    async fn given(&self) -> Result<Identity, Error> {
+        let live = self.applier.get::<Secret>(&self.secret).await?;
+        let live = live.ok_or_else(|| Error::NoSecret(self.secret.clone()))?;
+        Ok(Identity::given(&live)?)
     }
 
     /// What stands in the Secret, made or renewed where that is due.

@@ -248,6 +248,23 @@ fn the_chart_asks_about_evictions_in_watched_namespaces_alone() {
     let entry = json!({"ports": [{"port": "evictions", "protocol": "TCP"}]});
     assert!(policy["spec"]["ingress"].as_array().unwrap().contains(&entry), "{policy}");
 
+    // With a certificate of the user's own the operator has no right on webhooks.
+    let rules = |values: &[&str]| {
+        let all = rights::template("rbac", "ns", &[&VALUES[..], values].concat());
+        all.iter().any(|role| role.to_string().contains("validatingwebhookconfigurations"))
+    };
+    let own = ["existingSecret=mine", "pathToken=abcdefghijklmnopqrst", "caBundle=AAAA"]
+        .map(|value| format!("evictionWebhook.{value}"));
+    let own = own.each_ref().map(String::as_str);
+    assert!(rules(&[]) && !rules(&own));
+    let client = webhook(&own)["clientConfig"].clone();
+    assert_eq!(client["caBundle"], "AAAA");
+    assert_eq!(client["service"]["path"], "/evictions/abcdefghijklmnopqrst");
+    let mine = json!({"name": "KASTELLAN_EVICTION_WEBHOOK_SECRET", "value": "mine"});
+    assert!(has(&[&VALUES[..], &own].concat(), "env", &mine));
+    let refused = rights::refusal("ns", &[VALUES[0], own[0]]);
+    assert!(refused.contains("evictionWebhook.pathToken"), "{refused}");
+
     let refused = rights::refusal("ns", &[VALUES[0], "createGlobalResources=false"]);
     assert!(refused.contains("set createGlobalResources=true"), "{refused}");
 }

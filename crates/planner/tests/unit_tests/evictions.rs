@@ -1,7 +1,9 @@
 //! What becomes of the eviction of a pod.
 
+use api::Kafka;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use planner::evictions::certificate::{Upkeep, upkeep};
 use planner::evictions::{KafkaPod, Machine, Owner, Verdict};
 use serde_json::{Value, json};
@@ -42,6 +44,10 @@ fn cordoned() -> Machine {
     machine(&json!({"unschedulable": true}), "True")
 }
 
+fn looked_after() -> Owner {
+    Owner::LookedAfter { complaint: None }
+}
+
 fn verdict(value: &Value, owner: &Owner, machine: &Machine) -> Verdict {
     let pod = pod(value);
     match KafkaPod::of(&pod, None) {
@@ -52,7 +58,7 @@ fn verdict(value: &Value, owner: &Owner, machine: &Machine) -> Verdict {
 
 #[track_caller]
 fn rolls(value: &Value, machine: &Machine) {
-    let verdict = verdict(value, &Owner::LookedAfter, machine);
+    let verdict = verdict(value, &looked_after(), machine);
     let Verdict::RollIt { mark: true, message } = verdict else { panic!("{verdict:?}") };
     for part in ["pod c-dual-0", "Kafka c ", "RollingUpdateWaits", "Try again"] {
         assert!(message.contains(part), "{part}: {message}");
@@ -74,14 +80,13 @@ fn what_is_no_node_of_kafka_of_ours_is_for_kubernetes_to_decide() {
         ("the entity operator", set("/metadata/labels/strimzi.io~1controller", Value::Null)),
         ("a pod with our labels that no pod set owns", set("/metadata/ownerReferences", json!([]))),
         ("an owner of another group", set("/metadata/ownerReferences/0/apiVersion", json!("example.org/v1"))),
-        ("an owner that does not control it", set("/metadata/ownerReferences/0/controller", json!(false))),
         ("finished", set("/status/phase", json!("Succeeded"))),
         ("failed", set("/status/phase", json!("Failed"))),
         ("terminating", going),
     ];
     for (what, pod) in table {
         let pod: Value = without_nulls(pod);
-        assert_eq!(verdict(&pod, &Owner::LookedAfter, &cordoned()), Verdict::Allow, "{what}");
+        assert_eq!(verdict(&pod, &looked_after(), &cordoned()), Verdict::Allow, "{what}");
     }
     // One whose Kafka resource another operator looks after, or nobody.
     assert_eq!(verdict(&broker(60), &Owner::NotOurs, &cordoned()), Verdict::Allow);
@@ -90,6 +95,43 @@ fn what_is_no_node_of_kafka_of_ours_is_for_kubernetes_to_decide() {
 fn without_nulls(mut pod: Value) -> Value {
     pod["metadata"]["labels"].as_object_mut().unwrap().retain(|_, value| !value.is_null());
     pod
+}
+
+#[test]
+fn a_pod_that_only_claims_to_be_of_a_pod_set_is_none_of_ours() {
+    let pod = pod(&broker(60));
+    let found = KafkaPod::of(&pod, None).unwrap();
+    let owner =
+        json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool", "name": "dual", "uid": "p-1"});
+    let set = |metadata: Value| serde_json::from_value::<ObjectMeta>(metadata).unwrap();
+    let known = json!({"name": "c-dual", "uid": "s-1", "ownerReferences": [owner]});
+    assert!(found.is_of(Some(&set(known.clone()))));
+    assert!(!found.is_of(None), "there is no such pod set");
+    for (what, field, value) in [
+        ("another pod set of the name", "uid", json!("s-2")),
+        ("one that nobody's pool owns, whose pods are left alone", "ownerReferences", json!([])),
+        ("one that goes", "deletionTimestamp", json!("2026-05-01T11:00:00Z")),
+    ] {
+        let mut other = known.clone();
+        other[field] = value;
+        assert!(!found.is_of(Some(&set(other))), "{what}");
+    }
+}
+
+#[test]
+fn a_kafka_that_is_refused_says_so_where_its_pods_are_to_be_evicted() {
+    let kafka = |conditions: Value| -> Kafka {
+        let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": "c"},
+            "spec": {"kafka": {"listeners": []}}, "status": {"conditions": conditions}});
+        serde_json::from_value(kafka).unwrap()
+    };
+    let refused = kafka(json!([{"type": "Warning", "status": "True", "reason": "Other", "message": "hint"},
+        {"type": "NotReady", "status": "True", "reason": "InvalidResourceException", "message": "spec.kafka: no"}]));
+    let answer = verdict(&broker(60), &Owner::looked_after(&refused), &cordoned());
+    let Verdict::RollIt { mark: true, message } = answer else { panic!("{answer:?}") };
+    assert!(message.ends_with("InvalidResourceException: spec.kafka: no"), "{message}");
+    let ready = kafka(json!([{"type": "Ready", "status": "True"}]));
+    assert_eq!(Owner::looked_after(&ready), looked_after());
 }
 
 #[test]
@@ -116,18 +158,18 @@ fn a_node_of_kafka_that_has_to_leave_is_restarted_in_place_of_being_evicted() {
         rolls(&broker(minutes), &tainted("NoSchedule"));
         rolls(&broker(minutes), &tainted("NoExecute"));
     }
-    let moved = verdict(&broker(1), &Owner::LookedAfter, &tainted("PreferNoSchedule"));
+    let moved = verdict(&broker(1), &looked_after(), &tainted("PreferNoSchedule"));
     assert!(matches!(moved, Verdict::MovedAlready(_)), "{moved:?}");
     let mut marked = broker(60);
     marked["metadata"]["annotations"] = json!({"strimzi.io/manual-rolling-update": "true"});
-    let again = verdict(&marked, &Owner::LookedAfter, &cordoned());
+    let again = verdict(&marked, &looked_after(), &cordoned());
     assert!(matches!(again, Verdict::RollIt { mark: false, .. }), "{again:?}");
 }
 
 #[test]
 fn the_successor_on_a_machine_that_takes_pods_is_not_restarted_again() {
     for minutes in [-3, 0, 9] {
-        let verdict = verdict(&broker(minutes), &Owner::LookedAfter, &well());
+        let verdict = verdict(&broker(minutes), &looked_after(), &well());
         let Verdict::MovedAlready(message) = verdict else { panic!("{minutes}: {verdict:?}") };
         for part in ["c-dual-0", "worker-1", "10 minutes", "cordon"] {
             assert!(message.contains(part), "{part}: {message}");
@@ -136,7 +178,7 @@ fn the_successor_on_a_machine_that_takes_pods_is_not_restarted_again() {
     rolls(&broker(10), &well());
     let mut unscheduled = broker(60);
     unscheduled["spec"].as_object_mut().unwrap().remove("nodeName");
-    let waits = verdict(&unscheduled, &Owner::LookedAfter, &Machine::None);
+    let waits = verdict(&unscheduled, &looked_after(), &Machine::None);
     assert!(matches!(&waits, Verdict::MovedAlready(message) if message.contains("no node yet")), "{waits:?}");
 }
 
@@ -153,7 +195,7 @@ fn a_pod_that_tolerates_the_cordon_is_restarted_once_and_says_why_that_does_not_
         json!({"key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule"});
     for toleration in [all.clone(), one] {
         rolls(&tolerating(60, toleration.clone()), &cordoned());
-        let again = verdict(&tolerating(2, toleration), &Owner::LookedAfter, &cordoned());
+        let again = verdict(&tolerating(2, toleration), &looked_after(), &cordoned());
         let Verdict::NotNow(message) = again else { panic!("{again:?}") };
         assert!(
             message.contains("worker-1") && message.contains("node.kubernetes.io/unschedulable"),
@@ -167,7 +209,7 @@ fn a_pod_that_tolerates_the_cordon_is_restarted_once_and_says_why_that_does_not_
         json!({"key": "dedicated", "value": "kafka"}),
         json!({"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}),
     ] {
-        let moved = verdict(&tolerating(2, tolerated), &Owner::LookedAfter, &dedicated);
+        let moved = verdict(&tolerating(2, tolerated), &looked_after(), &dedicated);
         assert!(matches!(moved, Verdict::MovedAlready(_)), "{moved:?}");
     }
     for other in [
@@ -184,11 +226,7 @@ fn what_is_not_known_or_not_to_be_done_now_is_said_and_not_done() {
     let table = [
         (Owner::Paused, cordoned(), ["strimzi.io/pause-reconciliation", "kafkas.kafka.strimzi.io c"]),
         (Owner::Unknown("no answer".to_owned()), cordoned(), ["Kafka c cannot be read", "no answer"]),
-        (
-            Owner::LookedAfter,
-            Machine::Unknown("may not get nodes".to_owned()),
-            ["worker-1", "may not get nodes"],
-        ),
+        (looked_after(), Machine::Unknown("may not get nodes".to_owned()), ["worker-1", "may not get nodes"]),
     ];
     for (owner, machine, parts) in table {
         let verdict = verdict(&broker(60), &owner, &machine);
