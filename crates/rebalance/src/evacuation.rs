@@ -139,12 +139,11 @@ mod tests {
     #[test]
     fn replicas_and_leaders_are_spread() {
         let brokers = brokers(&[None; 5]);
-        let mut off = from(&[4], &brokers);
+        let (mut single, mut three) = (from(&[4], &brokers), from(&[4], &brokers));
         let (mut held, mut led) = (BTreeMap::new(), BTreeMap::new());
         for index in 0..40 {
-            let replicas = off.of(&at(index, &[4])).unwrap().replicas;
-            *held.entry(replicas[0]).or_insert(0) += 1;
-            *led.entry(off.of(&at(index, &[4, 0, 1])).unwrap().replicas[0]).or_insert(0) += 1;
+            *held.entry(single.of(&at(index, &[4])).unwrap().replicas[0]).or_insert(0) += 1;
+            *led.entry(three.of(&at(index, &[4, 0, 1])).unwrap().replicas[0]).or_insert(0) += 1;
         }
         assert!(held.len() == 4 && held.values().all(|count| *count >= 5), "{held:?}");
         assert!(led.values().all(|count| (5..=15).contains(count)), "{led:?}");
