@@ -16,7 +16,7 @@ use crate::kafka::observe::Observer;
 use crate::kafka_connector::addresses::ConnectAddresses;
 use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::resources::Resources;
-use crate::kafka_connector::sharers::Sharers;
+use crate::kafka_connector::sharers::{self, Sharers};
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
 use crate::{node_pools, unreadable, workers};
@@ -427,7 +427,7 @@ async fn workers_of_another_namespace_hold_removals_only_where_they_show_the_sam
     let given = format!("a/c={},b/c={}", own.address(), theirs.address());
     let env = Env::from_map([(api::env::own::CONNECT_ADDRESSES, given)]);
     let apis = Arc::new(Apis::new(caches.clone(), ConnectAddresses::from_env(&env), 1 << 20));
-    let sharers = Sharers::new(caches, Arc::clone(&apis), Arc::clone(&apis));
+    let judges = Sharers::new(caches, Arc::clone(&apis), Arc::clone(&apis));
     let key = ObjectRef::new("a", "c");
     let holds = async |namespace: &str| {
         let Look::Here(listed) = apis.of(&key, None).unwrap().look(Instant::now()).await else {
@@ -436,8 +436,13 @@ async fn workers_of_another_namespace_hold_removals_only_where_they_show_the_sam
         let (kind, name) = (KAFKA_CONNECT, "c".to_owned());
         let other =
             Sharing { kind, namespace: namespace.to_owned(), name, field: Field::GroupId, is_apart: false };
+        let (of, own) = (crate::caches::connect(&key), sharers::connectors(&listed));
         let mut all = [other];
-        sharers.judge(&crate::caches::connect(&key), &listed, &mut all).await;
+        let mut now = Instant::now() + std::time::Duration::from_secs(20);
+        for _ in 0..2 {
+            judges.judge(&of, &own, &mut all, now).await;
+            now += std::time::Duration::from_secs(20);
+        }
         all[0].shares_connectors()
     };
     own.put("old");

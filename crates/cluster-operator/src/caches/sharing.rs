@@ -13,9 +13,11 @@ use super::{Caches, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2, Watched};
 
 /// Others of the same namespace that are found for one resource.
 const BESIDE: usize = 100;
-/// Resources of other namespaces that one look goes over, and others at work that are found. Whoever writes many of them makes no look longer.
-const LOOKED_AT: usize = 1000;
-const ELSEWHERE: usize = 100;
+/// Resources of other namespaces that one look goes over, no more than so many of each, and others at work that are found. Whoever writes many of
+/// them makes no look longer, and hides nobody.
+const LOOKED_AT: usize = 5000;
+const OF_EACH: usize = 20;
+const ELSEWHERE: usize = 400;
 
 /// Resources by the names that their workers have for themselves.
 #[derive(Clone)]
@@ -62,9 +64,9 @@ impl Groups {
         for own in names {
             for kind in [KAFKA_CONNECT, KAFKA_MIRROR_MAKER2] {
                 let others = if kind == KAFKA_CONNECT {
-                    self.connects.keys_outside(own, namespace, left)
+                    self.connects.keys_outside(own, namespace, OF_EACH, left)
                 } else {
-                    self.mirror_makers.keys_outside(own, namespace, left)
+                    self.mirror_makers.keys_outside(own, namespace, OF_EACH, left)
                 };
                 left = left.saturating_sub(others.len());
                 let others = others.into_iter().filter(|other| counts(kind, other));

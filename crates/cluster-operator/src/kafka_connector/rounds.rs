@@ -22,7 +22,7 @@ use super::driver::fingerprint;
 use super::feed::Queues;
 use super::memory::Memories;
 use super::resources::Resources;
-use super::sharers::Sharers;
+use super::sharers::{self, Sharers};
 use crate::caches;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen};
 use crate::lock::lock;
@@ -110,7 +110,7 @@ impl Kind for Rounds {
         } else if !self.resources.are_listed(&cluster.namespace) {
             Some(Keeps::Unlisted)
         } else {
-            self.is_shared(cluster, listed.as_deref(), lists_names).await.then_some(Keeps::Shared)
+            self.is_shared(cluster, listed, lists_names).await.then_some(Keeps::Shared)
         };
         let observed = ObservedRound {
             look,
@@ -226,7 +226,7 @@ impl Kind for Rounds {
 
 impl Rounds {
     /// Whether another cluster has the connectors of this one, as far as that matters: when there may be something to remove.
-    async fn is_shared(&self, cluster: &ObjectRef, listed: Option<&Listing>, lists_names: bool) -> bool {
+    async fn is_shared(&self, cluster: &ObjectRef, listed: Option<Arc<Listing>>, lists_names: bool) -> bool {
         let mut sharing = self.resources.sharing_connectors(cluster);
         let (Some(listed), false) = (listed, sharing.is_empty()) else { return !sharing.is_empty() };
         let declared = self.resources.of_cluster(cluster);
@@ -234,7 +234,10 @@ impl Rounds {
         if !(lists_names || !self.queues.left(cluster).is_empty() || listed.keys().any(is_left)) {
             return true;
         }
-        self.sharers.judge(&caches::connect(cluster), listed, &mut sharing).await;
+        let own = sharers::connectors(&listed);
+        // The room that the list takes is for those that are asked now.
+        drop(listed);
+        self.sharers.judge(&caches::connect(cluster), &own, &mut sharing, Instant::now()).await;
         sharing.iter().any(Sharing::shares_connectors)
     }
 

@@ -10,6 +10,7 @@ use kafka_admin::{
 use planner::clients::Mechanism;
 use planner::clients::login::{INNER_PORTS, Login};
 use planner::kafka_mirror_maker2::progress::{self, Asked, MOST_PARTITIONS, Partition, Progress};
+use serde_json::Value;
 
 use crate::kafka_connector::apis::Api;
 
@@ -135,24 +136,45 @@ pub(super) async fn ask(
     Progress { lag: lag.unwrap_or_default(), last_checkpoint: last_checkpoint.unwrap_or_default() }
 }
 
-async fn lag(mirror: &Asked, api: Option<&Api>, room: &AnswerRoom) -> Option<i64> {
-    let (source, connector, api) = (mirror.source.as_ref()?, mirror.connector.as_ref()?, api?);
-    let offsets = match api.connect.offsets(connector).await {
-        Ok(offsets) => offsets,
+/// What Connect says of how far a connector is.
+async fn offsets_of(api: &Api, connector: &str) -> Option<Value> {
+    match api.connect.offsets(connector).await {
+        Ok(offsets) => Some(offsets),
         Err(error) => {
             tracing::debug!(connector, %error, "Kafka Connect does not say how far the mirror is");
-            return None;
+            None
         }
-    };
-    let mirrored = progress::mirrored(&offsets, &mirror.alias)?;
-    drop(offsets);
+    }
+}
+
+/// What its partitions take in a list, and the names of their topics in another one.
+fn bytes_of(offsets: &Value) -> usize {
+    let listed = offsets["offsets"].as_array().into_iter().flatten();
+    listed.map(|one| 2 * (one["partition"]["topic"].as_str().map_or(0, str::len) + PARTITION)).sum()
+}
+
+async fn lag(mirror: &Asked, api: Option<&Api>, room: &AnswerRoom) -> Option<i64> {
+    let (source, connector, api) = (mirror.source.as_ref()?, mirror.connector.as_ref()?, api?);
+    let mut offsets = offsets_of(api, connector).await?;
     let budget = Budget::with_more(OWN.0, WITH_ROOM, room);
-    // The list, and the names of its topics.
-    let bytes = mirrored.keys().map(|(topic, _)| 2 * (topic.len() + PARTITION)).sum();
+    let bytes = bytes_of(&offsets);
+    let is_large = bytes > OWN.0;
+    if is_large {
+        // Nobody waits for room with what it is for in hand.
+        offsets = Value::Null;
+    }
     if let Err(spent) = budget.take(bytes).await {
         tracing::debug!(connector, %spent, "the mirror has too many partitions");
         return None;
     }
+    if is_large {
+        offsets = offsets_of(api, connector).await?;
+        if bytes_of(&offsets) > bytes {
+            return None;
+        }
+    }
+    let mirrored = progress::mirrored(&offsets, &mirror.alias)?;
+    drop(offsets);
     match Cluster::reach(source, &budget)?.bounds(progress::topics(&mirrored), &budget).await {
         Ok(bounds) => {
             let [begin, end] = bounds?;

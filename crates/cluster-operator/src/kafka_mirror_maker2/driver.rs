@@ -1,5 +1,6 @@
 //! What the steps of a pass (see [`crate::kind`]) mean for a KafkaMirrorMaker2 resource.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::calls::{self, Failed, Subject};
 use crate::kafka_connector::driver::{actual, words};
 use crate::kafka_connector::plugins::KnownPlugins;
-use crate::kafka_connector::sharers::Sharers;
+use crate::kafka_connector::sharers::{self, Sharers};
 use crate::kafka_connector::take_off::take_off;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Means, Seen, StatusAfter};
 use crate::room::{BUSY, Place};
@@ -142,14 +143,20 @@ impl MirrorMakers {
             Look::Here(all) => {
                 let wanted = form::connector_names(resource);
                 see_others(key, &api, &all, &wanted, memory).await;
+                let found: BTreeMap<_, _> = wanted
+                    .into_iter()
+                    .filter_map(|name| {
+                        let found = actual(all.get(&name)?);
+                        Some((name, found))
+                    })
+                    .collect();
                 if memory.removals.due(clock::now()).next().is_some() {
-                    self.parts.sharers.judge(owner, &all, sharing).await;
+                    let own = sharers::connectors(&all);
+                    // The room that the list takes is for those that are asked now.
+                    drop(all);
+                    self.parts.sharers.judge(owner, &own, sharing, Instant::now()).await;
                 }
-                let found = wanted.into_iter().filter_map(|name| {
-                    let found = actual(all.get(&name)?);
-                    Some((name, found))
-                });
-                Connect::Here(found.collect())
+                Connect::Here(found)
             }
         }
     }

@@ -88,14 +88,21 @@ where
         from.take_while(|key| key.namespace == namespace).take(most).cloned().collect()
     }
 
-    /// At most so many of these keys: of objects outside of a namespace.
-    pub fn keys_outside(&self, owner: &O, namespace: &str, most: usize) -> Vec<ObjectRef> {
+    /// At most so many of these keys: of objects outside of a namespace, and of each other one no more than `of_each`.
+    pub fn keys_outside(&self, owner: &O, namespace: &str, of_each: usize, most: usize) -> Vec<ObjectRef> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let Some(owned) = keys.get(owner) else { return Vec::new() };
-        let before = owned.range(..ObjectRef::new(namespace, ""));
-        // No namespace has a name with this character, which comes after all that are in names.
-        let after = owned.range(ObjectRef::new(format!("{namespace}\u{0}"), "")..);
-        before.chain(after).take(most).cloned().collect()
+        let (mut found, mut next) = (Vec::new(), owned.first());
+        while let Some(first) = next.filter(|_| found.len() < most) {
+            if first.namespace != namespace {
+                let there =
+                    owned.range::<ObjectRef, _>(first..).take_while(|key| key.namespace == first.namespace);
+                found.extend(there.take(of_each.min(most - found.len())).cloned());
+            }
+            // No namespace has a name with this character, which comes before all that are in names.
+            next = owned.range(ObjectRef::new(format!("{}\u{0}", first.namespace), "")..).next();
+        }
+        found
     }
 
     /// Bytes that the objects of an owner take when all of them are read.
@@ -233,10 +240,15 @@ mod tests {
         let one = "one".to_owned();
         assert_eq!(words(index.keys_within(&one, "b", 9)), ["b/x", "b/y"]);
         assert_eq!(words(index.keys_within(&one, "b", 1)), ["b/x"]);
-        assert_eq!(words(index.keys_outside(&one, "b", 9)), ["a/x", "b-c/x", "c/x"]);
-        assert_eq!(words(index.keys_outside(&one, "b", 2)), ["a/x", "b-c/x"]);
+        assert_eq!(words(index.keys_outside(&one, "b", 9, 9)), ["a/x", "b-c/x", "c/x"]);
+        assert_eq!(words(index.keys_outside(&one, "b", 9, 2)), ["a/x", "b-c/x"]);
+        assert_eq!(
+            words(index.keys_outside(&one, "a", 1, 9)),
+            ["b/x", "b-c/x", "c/x"],
+            "nobody hides others"
+        );
         assert!(index.keys_within(&one, "d", 9).is_empty());
-        assert!(index.keys_outside(&"two".to_owned(), "b", 9).is_empty());
+        assert!(index.keys_outside(&"two".to_owned(), "b", 9, 9).is_empty());
     }
 
     #[test]

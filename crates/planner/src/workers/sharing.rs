@@ -123,14 +123,15 @@ pub const PATIENCE: Duration = Duration::from_mins(10);
 /// What the connectors of workers are to do, by name: a fingerprint of all their options.
 pub type Connectors = BTreeMap<String, u64>;
 
-/// Whether other workers have the connectors of these: then they show at least one with the same options. Workers with the same topic show
-/// the same list, and others cannot know what is in it. `None`: they did not answer, or there is nothing to compare.
-pub fn compare(own: &Connectors, theirs: Option<&Connectors>) -> Option<bool> {
-    let theirs = theirs?;
+/// Whether other workers have the connectors of these: then they show most of them with the same options. `theirs` are the options of a
+/// connector of theirs. Workers with the same topic show the same list, and others cannot know what is in it; of a list of guesses most
+/// are wrong, so that nobody learns which. `None`: there is nothing to compare.
+pub fn compare(own: &Connectors, theirs: impl Fn(&str) -> Option<u64>) -> Option<bool> {
     if own.is_empty() {
         return None;
     }
-    Some(own.iter().any(|(name, options)| theirs.get(name) == Some(options)))
+    let same = own.iter().filter(|(name, options)| theirs(name) == Some(**options)).count();
+    Some(2 * same >= own.len())
 }
 
 /// What is said of others that have the same names.
@@ -170,17 +171,15 @@ mod tests {
         let all = |all: &[(&str, u64)]| -> Connectors {
             all.iter().map(|(name, options)| ((*name).to_owned(), *options)).collect()
         };
+        let compared = |own: &Connectors, theirs: &Connectors| compare(own, |name| theirs.get(name).copied());
         let own = all(&[("orders", 1), ("old", 2)]);
-        assert_eq!(compare(&own, Some(&own)), Some(true));
-        assert_eq!(compare(&own, Some(&all(&[("old", 2), ("theirs", 3)]))), Some(true));
-        assert_eq!(compare(&own, Some(&all(&[]))), Some(false));
-        assert_eq!(
-            compare(&own, Some(&all(&[("old", 7), ("orders", 8)]))),
-            Some(false),
-            "names can be guessed"
-        );
-        assert_eq!(compare(&own, None), None);
-        assert_eq!(compare(&all(&[]), Some(&own)), None, "nothing of these can be found there");
+        assert_eq!(compared(&own, &own), Some(true));
+        assert_eq!(compared(&own, &all(&[("old", 2), ("theirs", 3)])), Some(true), "one is not listed yet");
+        assert_eq!(compared(&own, &all(&[])), Some(false));
+        assert_eq!(compared(&own, &all(&[("old", 7), ("orders", 8)])), Some(false), "names can be guessed");
+        let guesses = all(&[("orders", 1), ("a", 2), ("b", 3)]);
+        assert_eq!(compared(&guesses, &own), Some(false), "nobody learns which guess is right");
+        assert_eq!(compared(&all(&[]), &own), None, "nothing of these can be found there");
     }
 
     #[test]

@@ -32,9 +32,17 @@ fn repository(image: &str) -> String {
     let whole = with_registry(without_tag(image.split('@').next().unwrap_or(image)));
     let Some((host, name)) = whole.split_once('/') else { return whole };
     let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(&host);
-    match host {
-        "index.docker.io" | "registry-1.docker.io" => format!("docker.io/{name}"),
+    let port = host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?)));
+    let host = match port {
+        Some((name, 443 | 80)) => name.to_owned(),
+        Some((name, port)) => format!("{name}:{port}"),
+        None => host,
+    };
+    match host.as_str() {
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" if name.contains('/') => {
+            format!("docker.io/{name}")
+        }
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" => format!("docker.io/library/{name}"),
         host => format!("{host}/{name}"),
     }
 }
@@ -93,6 +101,8 @@ mod tests {
             ("r.example/a/b:1", &format!("r.example/a/b@{digest}")),
             ("r.example/a/b:1", &format!("r.example/a/b:2@{digest}")),
             ("apache/kafka", "docker.io/apache/kafka:4"),
+            ("r.example/a/b", "r.example:0443/a/b"),
+            ("kafka:4", "docker.io/kafka"),
             ("kafka:4", "index.docker.io/library/kafka:5"),
         ] {
             assert!(is_same_repository(one, other) && is_same_repository(other, one), "{one} {other}");
