@@ -64,9 +64,10 @@ impl ObservedNodePool {
         stays.then(|| status(&self.pool, self.nobodys.as_ref(), now)).flatten()
     }
 
-    /// Takes the finalizer off a pool whose nodes nobody empties: there is no cluster, or nobody asks for it any more.
+    /// Takes the finalizer off a pool whose nodes nobody empties: there is no cluster, or nobody asks for it any more. One that is being deleted
+    /// is let go of by the pass over its cluster.
     fn released(&self) -> Vec<FinalizerChange> {
-        let is_held = self.drains && self.nobodys.is_none();
+        let is_held = (self.drains || pool_finalizer::holds(&self.pool)) && self.nobodys.is_none();
         let change = (!is_held).then(|| pool_finalizer::change(&self.pool, false));
         change.flatten().into_iter().collect()
     }

@@ -70,7 +70,7 @@ fn state(partition: kafka_admin::PartitionDescription, moving: Option<&Reassignm
 
 /// All topics, told by a broker that has taken in what the controllers had decided: one that lags would tell of replicas that have moved
 /// already. Of brokers that stay the one that is least behind is asked.
-async fn topics(
+pub(super) async fn topics(
     admin: &Admin,
     cluster: &ClusterDescription,
     nodes: &BTreeSet<i32>,
@@ -196,14 +196,14 @@ pub(super) async fn take_off(
     topics: &BTreeSet<String>,
     rates: &BTreeMap<i32, BTreeSet<String>>,
 ) -> Result<(), Error> {
-    let of_topics = topics.iter().map(|name| {
-        (
-            ConfigResource::Topic(name.clone()),
-            TOPIC_KEYS.map(ConfigChange::delete).to_vec(),
-        )
-    });
+    let of_topics = topics
+        .iter()
+        .map(|name| (ConfigResource::Topic(name.clone()), TOPIC_KEYS.map(ConfigChange::delete).to_vec()));
     let of_brokers = rates.iter().map(|(id, names)| {
-        (ConfigResource::Broker(*id), names.iter().map(|name| ConfigChange::delete(name.as_str())).collect::<Vec<_>>())
+        (
+            ConfigResource::Broker(*id),
+            names.iter().map(|name| ConfigChange::delete(name.as_str())).collect::<Vec<_>>(),
+        )
     });
     alter(admin, "take the throttles of moved partitions off", of_topics.chain(of_brokers).collect()).await
 }
