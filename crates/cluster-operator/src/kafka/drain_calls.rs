@@ -20,6 +20,9 @@ pub async fn look(admin: &Admin, nodes: &BTreeSet<i32>) -> Result<DrainView, Err
     // First: what begins or ends after this is seen in the partitions, and Kafka refuses a move that rests on both.
     let moving =
         admin.list_partition_reassignments(None).await.map_err(call("list the moves of partitions"))?;
+    if moving.len() > MOST_MOVES {
+        return Err(Error::TooManyMoves { most: MOST_MOVES });
+    }
     let topics = topics(admin, &cluster, nodes).await?;
     let mut view = DrainView { throttled: throttled(admin, &topics).await?, ..DrainView::default() };
     let active: BTreeSet<i32> =

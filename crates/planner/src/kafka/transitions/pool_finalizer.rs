@@ -1,5 +1,6 @@
 //! A pool whose nodes are emptied before they leave goes after them: a finalizer holds it until then.
 
+use api::kafka_node_pool::ProcessRole;
 use api::{Kafka, KafkaNodePool, annotations, labels};
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::{Resource, ResourceExt};
@@ -16,7 +17,14 @@ pub fn holds(pool: &KafkaNodePool) -> bool {
     pool.metadata.deletion_timestamp.is_some() && has_it(pool)
 }
 
-fn has_it(pool: &KafkaNodePool) -> bool {
+/// Whether the nodes of a pool are to be brokers, or still are.
+pub fn has_brokers(pool: &KafkaNodePool) -> bool {
+    let still = pool.status.as_ref().and_then(|status| status.roles.as_deref()).unwrap_or_default();
+    pool.spec.roles.iter().chain(still).any(|role| *role == ProcessRole::Broker)
+}
+
+/// Whether a pool has the finalizer.
+pub fn has_it(pool: &KafkaNodePool) -> bool {
     pool.finalizers().iter().any(|one| one == annotations::FINALIZER_DRAIN_NODES)
 }
 
@@ -52,7 +60,7 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
             if raw.metadata.deletion_timestamp.is_some() {
                 !Replicas::of(observed).are_unchecked() && !is_gone(cluster, pool, observed)
             } else {
-                drain::is_asked(kafka, raw) && pool.broker
+                drain::is_asked(kafka, raw) && (pool.broker || has_brokers(raw))
             }
         })
     };
