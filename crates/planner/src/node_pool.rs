@@ -64,11 +64,12 @@ impl ObservedNodePool {
         stays.then(|| status(&self.pool, self.nobodys.as_ref(), now)).flatten()
     }
 
-    /// Takes the finalizer off a pool whose nodes nobody empties: there is no cluster, or nobody asks for it any more.
-    fn released(&self) -> Vec<FinalizerChange> {
-        let is_held = self.drains && self.nobodys.is_none();
-        let change = (!is_held).then(|| pool_finalizer::change(&self.pool, false));
-        change.flatten().into_iter().collect()
+    /// Holds a pool whose nodes are emptied before they leave, also while its cluster cannot be planned, and lets go of one that has no
+    /// cluster, or of which nobody asks for it any more. One that is being deleted is let go of by the pass over its cluster.
+    fn finalizer(&self) -> Option<FinalizerChange> {
+        let is_held =
+            self.drains && pool_finalizer::has_brokers(&self.pool) || pool_finalizer::holds(&self.pool);
+        pool_finalizer::change(&self.pool, is_held && self.nobodys.is_none())
     }
 }
 

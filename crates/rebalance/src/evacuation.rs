@@ -45,7 +45,7 @@ impl Evacuation {
         let missing = partition.replicas.iter().filter(|broker| goes(broker)).count();
         let mut replicas: Vec<i32> =
             partition.replicas.iter().copied().filter(|broker| !goes(broker)).collect();
-        if missing == 0 {
+        if missing == 0 || self.targets.len() < missing {
             return None;
         }
         let before = self.load.clone();
@@ -139,14 +139,18 @@ mod tests {
     #[test]
     fn replicas_and_leaders_are_spread() {
         let brokers = brokers(&[None; 5]);
-        let (mut single, mut three) = (from(&[4], &brokers), from(&[4], &brokers));
+        let mut off = from(&[4], &brokers);
         let (mut held, mut led) = (BTreeMap::new(), BTreeMap::new());
         for index in 0..40 {
-            *held.entry(single.of(&at(index, &[4])).unwrap().replicas[0]).or_insert(0) += 1;
-            *led.entry(three.of(&at(index, &[4, 0, 1])).unwrap().replicas[0]).or_insert(0) += 1;
+            for before in [&[4][..], &[4, 0, 1]] {
+                let replicas = off.of(&at(index, before)).unwrap().replicas;
+                *led.entry(replicas[0]).or_insert(0) += 1;
+                let new = replicas.iter().find(|id| !before.contains(id)).unwrap();
+                *held.entry(*new).or_insert(0) += 1;
+            }
         }
-        assert!(held.len() == 4 && held.values().all(|count| *count >= 5), "{held:?}");
-        assert!(led.values().all(|count| (5..=15).contains(count)), "{led:?}");
+        assert!(held.len() == 4 && held.values().all(|count| (18..=22).contains(count)), "{held:?}");
+        assert!(led.len() == 4 && led.values().all(|count| (18..=22).contains(count)), "{led:?}");
     }
 
     fn clusters() -> impl Strategy<Value = (Vec<Broker>, BTreeSet<i32>, Vec<PartitionState>)> {

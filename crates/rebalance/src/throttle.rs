@@ -1,6 +1,6 @@
 //! Which replicas and brokers a throttle has to name while replicas move (KIP-73). Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Move, PartitionState};
 
@@ -29,8 +29,9 @@ pub fn throttles(partitions: &[PartitionState], moves: &[Move]) -> Throttles {
     let mut leaders = Vec::new();
     let mut followers = Vec::new();
     let mut brokers = BTreeSet::new();
+    let known: BTreeMap<i32, &PartitionState> = partitions.iter().map(|p| (p.index, p)).collect();
     for change in moves {
-        let Some(partition) = partitions.iter().find(|p| p.index == change.partition) else { continue };
+        let Some(partition) = known.get(&change.partition) else { continue };
         let settled: Vec<i32> =
             partition.replicas.iter().copied().filter(|r| !partition.adding.contains(r)).collect();
         let added: Vec<i32> = change.replicas.iter().copied().filter(|r| !settled.contains(r)).collect();

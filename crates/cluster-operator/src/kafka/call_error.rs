@@ -29,6 +29,12 @@ pub enum Error {
         /// How many are read.
         most: usize,
     },
+    /// More partitions are being moved than are looked at.
+    #[error("more than {most} partitions are being moved: no other is moved off nodes until there are fewer")]
+    TooManyMoves {
+        /// How many are looked at.
+        most: usize,
+    },
     /// What a broker knows is out of date.
     #[error(
         "broker {broker} knows the cluster up to offset {known} of the metadata log, of which {committed} are committed"
@@ -56,9 +62,10 @@ impl From<Error> for Silence {
         let kind = match &error {
             Error::Call { source, .. } => kind_of(source),
             Error::Behind { .. } => SilenceKind::Late,
-            Error::Refused { .. } | Error::NoUuid { .. } | Error::TooManyBrokers { .. } => {
-                SilenceKind::Refused
-            }
+            Error::Refused { .. }
+            | Error::NoUuid { .. }
+            | Error::TooManyBrokers { .. }
+            | Error::TooManyMoves { .. } => SilenceKind::Refused,
         };
         Self::new(kind, error.to_string())
     }
@@ -70,7 +77,10 @@ impl Error {
         match self {
             Self::Call { source, .. } => kind_of(source) != SilenceKind::Refused,
             Self::Behind { .. } => true,
-            Self::Refused { .. } | Self::TooManyBrokers { .. } | Self::NoUuid { .. } => false,
+            Self::Refused { .. }
+            | Self::TooManyBrokers { .. }
+            | Self::TooManyMoves { .. }
+            | Self::NoUuid { .. } => false,
         }
     }
 }

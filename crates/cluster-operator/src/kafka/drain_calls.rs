@@ -20,6 +20,9 @@ pub async fn look(admin: &Admin, nodes: &BTreeSet<i32>) -> Result<DrainView, Err
     // First: what begins or ends after this is seen in the partitions, and Kafka refuses a move that rests on both.
     let moving =
         admin.list_partition_reassignments(None).await.map_err(call("list the moves of partitions"))?;
+    if moving.len() > MOST_MOVES {
+        return Err(Error::TooManyMoves { most: MOST_MOVES });
+    }
     let topics = topics(admin, &cluster, nodes).await?;
     let mut view = DrainView { throttled: throttled(admin, &topics).await?, ..DrainView::default() };
     let active: BTreeSet<i32> =
@@ -70,7 +73,7 @@ fn state(partition: kafka_admin::PartitionDescription, moving: Option<&Reassignm
 
 /// All topics, told by a broker that has taken in what the controllers had decided: a broker that lags would tell of replicas that have
 /// moved already. Of the brokers that stay, the least behind is asked.
-async fn topics(
+pub(super) async fn topics(
     admin: &Admin,
     cluster: &ClusterDescription,
     nodes: &BTreeSet<i32>,
@@ -196,14 +199,14 @@ pub(super) async fn take_off(
     topics: &BTreeSet<String>,
     rates: &BTreeMap<i32, BTreeSet<String>>,
 ) -> Result<(), Error> {
-    let of_topics = topics.iter().map(|name| {
-        (
-            ConfigResource::Topic(name.clone()),
-            TOPIC_KEYS.map(ConfigChange::delete).to_vec(),
-        )
-    });
+    let of_topics = topics
+        .iter()
+        .map(|name| (ConfigResource::Topic(name.clone()), TOPIC_KEYS.map(ConfigChange::delete).to_vec()));
     let of_brokers = rates.iter().map(|(id, names)| {
-        (ConfigResource::Broker(*id), names.iter().map(|name| ConfigChange::delete(name.as_str())).collect::<Vec<_>>())
+        (
+            ConfigResource::Broker(*id),
+            names.iter().map(|name| ConfigChange::delete(name.as_str())).collect::<Vec<_>>(),
+        )
     });
     alter(admin, "take the throttles of moved partitions off", of_topics.chain(of_brokers).collect()).await
 }

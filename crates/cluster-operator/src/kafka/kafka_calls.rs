@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future;
 use kafka_admin::{
     Admin, ConfigResource, ConfigSelection, ErrorCode, FeatureUpdate, FeatureUpdateKind, QuotaEntity,
-    TopicDescription,
 };
 
 use super::call_error::{Error, call};
@@ -48,8 +47,9 @@ fn members(replicas: &[kafka_admin::QuorumReplica]) -> BTreeMap<i32, String> {
 
 /// Brokers that hold at least one replica.
 pub async fn brokers_with_replicas(admin: &Admin) -> Result<BTreeSet<i32>, Error> {
-    let topics: BTreeMap<String, TopicDescription> =
-        admin.list_topics().await.map_err(call("list the topics"))?;
+    let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;
+    // A broker that is behind would call one empty that is not.
+    let topics = drain_calls::topics(admin, &cluster, &BTreeSet::new()).await?;
     let partitions = topics.values().flat_map(|topic| &topic.partitions);
     let mut brokers = BTreeSet::new();
     for broker in partitions.flat_map(|partition| partition.replicas.iter().copied()) {

@@ -54,8 +54,11 @@ impl Kind for NodePools {
             Membership::Labelled(home) | Membership::Moved { home, .. } => (None, Some(home)),
         };
         let kafka = home.and_then(|home| self.caches.kafkas.get(&ObjectRef::new(&key.namespace, home)));
-        // Of a resource that cannot be read it is not known what it asks for.
-        let drains = kafka.is_none_or(|kafka| drain::is_asked(&kafka, &pool));
+        // Of a resource that cannot be read it is not known what it asks for: what is there stays.
+        let drains = match kafka {
+            Some(kafka) => drain::is_asked(&kafka, &pool),
+            None => pool_finalizer::has_it(&pool),
+        };
         Ok(Seen::Live(ObservedNodePool { pool, nobodys, exists: None, drains }))
     }
 

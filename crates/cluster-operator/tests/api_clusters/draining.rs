@@ -65,11 +65,18 @@ async fn a_pool_that_is_deleted_waits_for_its_nodes_only_where_that_was_asked_fo
     let now = world.get("Pod", "c-e-1").await;
     assert_eq!((now.uid(), now.metadata.deletion_timestamp), (before.uid(), None));
 
-    // Who takes the annotation out lets go of it.
+    // Nor when the annotation is taken out; who takes the loss lets go of it.
     let none = json!({"metadata": {"annotations": {"kastellan.io/drain-nodes": null}}});
     world.patch("KafkaNodePool", "e", none).await;
+    let stays =
+        |pool: &DynamicObject| has_finalizer(pool) && condition(pool, "Warning", "NodesDrain").is_none();
+    world.until("KafkaNodePool", "e", "is not emptied any more", stays).await;
+    let loss = json!({"metadata": {"annotations": {"strimzi.io/skip-broker-scaledown-check": "true"}}});
+    world.patch("Kafka", "c", loss).await;
     world.gone("KafkaNodePool", "e").await;
     world.gone("Pod", "c-e-1").await;
+    let none = json!({"metadata": {"annotations": {"strimzi.io/skip-broker-scaledown-check": null}}});
+    world.patch("Kafka", "c", none).await;
 
     // A pool that is being deleted goes with its cluster.
     world.delete("KafkaNodePool", "f").await;

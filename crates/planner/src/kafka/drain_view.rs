@@ -1,6 +1,6 @@
 //! What Kafka says of the partitions that are moved off nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,8 +49,8 @@ pub struct ThrottledReplicas {
 pub struct DrainProgress {
     /// Partitions that were left, by node.
     pub left: BTreeMap<i32, usize>,
-    /// Partitions that were under way.
-    pub under_way: BTreeSet<String>,
+    /// Partitions that were under way: how many, and a number made of their names.
+    pub under_way: (usize, u64),
     /// Since when it has been so.
     pub since: Timestamp,
 }

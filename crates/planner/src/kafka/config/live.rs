@@ -242,7 +242,7 @@ impl Looking<'_> {
             }
         }
         own_changes.extend(cordon::changes(self.cluster, self.model, self.level, self.configs, &plan.memory));
-        let is_handled = |name: &str| live.contains(name) || removed.contains(name) || name == cordon::OPTION;
+        let is_handled = |name: &str| live.contains(name) || removed.contains(name);
         let found = foreign_values::find(self.cluster, self.configs, &plan.memory, is_handled);
         changes.extend(found.changes);
         plan.undone.extend(found.undone);

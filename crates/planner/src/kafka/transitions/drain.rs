@@ -12,7 +12,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::{events, reasons};
-use api::{Kafka, KafkaNodePool, annotations};
+use api::{Kafka, KafkaNodePool, StrimziPodSet, annotations};
 use jiff::Timestamp;
 use objects::quantity::Quantity;
 use serde::{Deserialize, Serialize};
@@ -69,10 +69,17 @@ pub fn is_asked(kafka: &Kafka, pool: &KafkaNodePool) -> bool {
 
 /// What the pod sets remember, by the name of the pod set. A pod set that cannot be read remembers nothing.
 fn remembered(observed: &Observed) -> impl Iterator<Item = (&String, Drained)> {
-    observed.pod_sets.iter().filter_map(|(name, set)| {
-        let text = set.metadata.annotations.as_ref()?.get(annotations::DRAINED_NODES)?;
-        Some((name, serde_json::from_str(text).ok()?))
-    })
+    observed.pod_sets.iter().filter_map(|(name, set)| Some((name, of_set(set)?)))
+}
+
+/// Whether a pod set remembers nodes that are emptied, or that Kafka has traces of.
+pub(crate) fn is_under_way(set: &StrimziPodSet) -> bool {
+    of_set(set).is_some_and(|drained| !drained.nodes.is_empty())
+}
+
+fn of_set(set: &StrimziPodSet) -> Option<Drained> {
+    let text = set.metadata.annotations.as_ref()?.get(annotations::DRAINED_NODES)?;
+    serde_json::from_str(text).ok()
 }
 
 /// Nodes of whose drain Kafka may have traces.
@@ -96,27 +103,32 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Dr
     };
     let mut plan = DrainPlan { complaint, look_again: true, ..DrainPlan::default() };
     for (pool, nodes) in &wanted {
-        let mut drained = known.get(*pool).cloned().unwrap_or_default();
-        drained.nodes.extend(*nodes);
-        drained.rates.insert(rate);
+        let drained = Drained { nodes: (*nodes).clone(), rates: [rate].into() };
         plan.remembered.insert((*pool).to_owned(), drained);
     }
     let all_known: BTreeSet<i32> = known.values().flat_map(|drained| drained.nodes.iter().copied()).collect();
     let all_wanted: BTreeSet<i32> = wanted.values().flat_map(|nodes| nodes.iter().copied()).collect();
     let Some(view) = &observed.drain else {
         for (pool, drained) in known {
-            plan.remembered.entry(pool).or_insert(drained);
+            let remembered = plan.remembered.entry(pool).or_default();
+            remembered.nodes.extend(drained.nodes);
+            remembered.rates.extend(drained.rates);
         }
         let need = Need::Drain(&all_known | &all_wanted);
         plan.warnings = words::unanswered(&wanted, &observed.why_silent(|asked| *asked == need));
         plan.need = Some(need).filter(|need| observed.view.is_some() && observed.silence(need).is_none());
         return plan;
     };
+    let ended = &all_known - &all_wanted;
+    let emptied = cluster.pools.iter().filter(|pool| pool.emptied);
+    let emptied: BTreeSet<i32> = emptied.flat_map(|pool| pool.drained.iter().copied()).collect();
     let drain = Drain {
         cluster,
         view,
         empties: &all_wanted & &all_known,
-        ended: &all_known - &all_wanted,
+        back: &ended & &cluster.broker_ids(),
+        emptied: &ended & &emptied,
+        ended,
         known: all_known,
         rates: known.values().flat_map(|drained| drained.rates.iter().copied()).chain([rate]).collect(),
         rate,
@@ -158,25 +170,45 @@ fn fill(
 ) {
     let moves = Moves::of(drain);
     let traces = Traces::of(drain, &moves);
-    if traces.is_clean {
-        plan.look_again = !wanted.is_empty();
-    } else {
-        for (pool, drained) in known {
-            plan.remembered.entry(pool.clone()).or_insert_with(|| drained.clone());
-        }
-    }
+    remember(plan, drain, known, &traces);
+    plan.look_again = !plan.remembered.is_empty();
     let progress = moves.progress(observed.draining.as_ref(), now);
     plan.warnings = words::of(drain, wanted, &moves, &progress, now);
     plan.calls.extend(moves.cancel());
     plan.calls.extend(traces.begin(&moves));
-    if !moves.moves.is_empty() && moves.under_way.is_empty() && !traces.has_rates {
+    if !moves.moves.is_empty() && moves.under_way.count == 0 && !traces.has_rates {
         plan.event = Some((events::NODES_DRAIN_BEGAN, words::began(drain, &moves)));
     }
-    if let Some((call, is_last)) = traces.take_off() {
-        if is_last && drain.empties.is_empty() {
-            plan.event = Some((events::NODES_DRAIN_ENDED, words::ended(drain)));
+    if let Some((call, is_last)) = traces.take_off(drain) {
+        let said = words::ended(drain);
+        if is_last && !said.is_empty() {
+            plan.event = Some((events::NODES_DRAIN_ENDED, said));
         }
         plan.calls.push(call);
     }
     plan.progress = Some(progress);
+}
+
+/// Remembers what Kafka has left of what the pod sets remember: nodes for themselves, so that what others move off them is theirs as soon
+/// as nothing of the operator's is left, and rates until no broker has one. A pool without nodes leaves these to another one.
+fn remember(plan: &mut DrainPlan, drain: &Drain<'_>, known: &BTreeMap<String, Drained>, traces: &Traces) {
+    let mut left = BTreeSet::new();
+    for (pool, drained) in known {
+        let nodes = &drained.nodes & &traces.kept;
+        let is_there = drain.cluster.pools.iter().any(|one| one.name == *pool && !one.nodes.is_empty());
+        let rates = if traces.keeps_rates { drained.rates.clone() } else { BTreeSet::new() };
+        if !is_there {
+            left.extend(rates.iter().copied());
+        }
+        let rates = if is_there { rates } else { BTreeSet::new() };
+        if !nodes.is_empty() || !rates.is_empty() {
+            let remembered = plan.remembered.entry(pool.clone()).or_default();
+            remembered.nodes.extend(nodes);
+            remembered.rates.extend(rates);
+        }
+    }
+    let keeper = drain.cluster.pools.iter().find(|pool| pool.broker && !pool.nodes.is_empty());
+    if let Some(keeper) = keeper.filter(|_| !left.is_empty()) {
+        plan.remembered.entry(keeper.name.clone()).or_default().rates.extend(left);
+    }
 }

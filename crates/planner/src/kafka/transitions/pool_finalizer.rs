@@ -1,12 +1,15 @@
 //! A pool whose nodes are emptied before they leave goes after them: a finalizer holds it until then.
 
+use api::kafka_node_pool::ProcessRole;
 use api::{Kafka, KafkaNodePool, annotations, labels};
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::{Resource, ResourceExt};
 use objects::{FinalizerChange, ObjectId};
 
 use super::drain;
+use super::leaving::Replicas;
 use crate::kafka::cluster::{Cluster, Pool};
+use crate::kafka::existing::Existing;
 use crate::kafka::observed::Observed;
 
 /// Whether a pool is being deleted and waits for its nodes to leave.
@@ -14,7 +17,14 @@ pub fn holds(pool: &KafkaNodePool) -> bool {
     pool.metadata.deletion_timestamp.is_some() && has_it(pool)
 }
 
-fn has_it(pool: &KafkaNodePool) -> bool {
+/// Whether the nodes of a pool are to be brokers, or still are.
+pub fn has_brokers(pool: &KafkaNodePool) -> bool {
+    let still = pool.status.as_ref().and_then(|status| status.roles.as_deref()).unwrap_or_default();
+    pool.spec.roles.iter().chain(still).any(|role| *role == ProcessRole::Broker)
+}
+
+/// Whether a pool has the finalizer.
+pub fn has_it(pool: &KafkaNodePool) -> bool {
     pool.finalizers().iter().any(|one| one == annotations::FINALIZER_DRAIN_NODES)
 }
 
@@ -41,32 +51,34 @@ pub fn change(pool: &KafkaNodePool, wanted: bool) -> Option<FinalizerChange> {
     })
 }
 
-/// The finalizers that the pools of a live cluster get or lose.
+/// The finalizers that the pools of a live cluster get or lose. One that is being deleted keeps it until its nodes have left, whatever the
+/// annotation says by then, unless the user takes the loss.
 pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> Vec<FinalizerChange> {
     let is_wanted = |raw: &KafkaNodePool| {
         let pool = cluster.pools.iter().find(|pool| pool.name == raw.name_any() && !pool.implied);
         pool.is_some_and(|pool| {
-            let has_left = raw.metadata.deletion_timestamp.is_some() && is_gone(cluster, pool, observed);
-            drain::is_asked(kafka, raw) && pool.broker && !has_left
+            if raw.metadata.deletion_timestamp.is_some() {
+                !Replicas::of(observed).are_unchecked() && !is_gone(cluster, pool, observed)
+            } else {
+                drain::is_asked(kafka, raw) && (pool.broker || has_brokers(raw))
+            }
         })
     };
     observed.pools.iter().filter_map(|raw| change(raw, is_wanted(raw))).collect()
 }
 
-/// Whether nothing of a pool's nodes is left that goes with them: no pod, and no trace of what emptied them.
+/// Whether nothing of a pool's nodes is left that goes with them: no pod, no trace of what emptied them, and Kafka has said that it knows none of
+/// them. Claims go with the pool.
 fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
+    let Some(view) = &observed.view else { return false };
+    let volumes = Existing::of(observed).pool(&pool.name).volumes;
+    let voters = view.quorum.iter().flat_map(|quorum| quorum.voters.keys());
+    let is_known = view.registered_brokers.iter().chain(voters).any(|id| volumes.contains(id));
     let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
-    let lists_none = set.is_none_or(|set| {
-        let is_drained =
-            set.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(annotations::DRAINED_NODES));
-        set.spec.pods.is_empty() && !is_drained
-    });
+    let lists_none = set.is_none_or(|set| set.spec.pods.is_empty() && !drain::is_under_way(set));
     let has_pod = |pod: &Pod| {
-        pod.metadata
-            .labels
-            .as_ref()
-            .and_then(|all| all.get(labels::POOL_NAME))
-            .is_some_and(|name| *name == pool.name)
+        let name = pod.metadata.labels.as_ref().and_then(|all| all.get(labels::POOL_NAME));
+        name.is_some_and(|name| *name == pool.name)
     };
-    pool.nodes.is_empty() && lists_none && !observed.pods.values().any(|pod| has_pod(pod))
+    !is_known && pool.nodes.is_empty() && lists_none && !observed.pods.values().any(|pod| has_pod(pod))
 }

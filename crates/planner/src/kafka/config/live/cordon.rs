@@ -16,6 +16,11 @@ const ALL: &str = "*";
 /// The first metadata version with it: Kafka refuses the option before.
 const SINCE: &str = "4.3-IV0";
 
+/// Whether a value of the option is the operator's.
+pub(super) fn is_own(option: &str, value: &str) -> bool {
+    option == OPTION && value == ALL
+}
+
 /// Cordons the brokers that are emptied, and takes every other one out: Kafka keeps the option of a broker that has left, and has it
 /// again when one of the id comes.
 pub(super) fn changes(
@@ -30,12 +35,33 @@ pub(super) fn changes(
     if !is_possible {
         return Vec::new();
     }
-    let drained: BTreeSet<i32> = cluster.pools.iter().flat_map(|pool| pool.drained.iter().copied()).collect();
+    let mut drained: BTreeSet<i32> =
+        cluster.pools.iter().flat_map(|pool| pool.drained.iter().copied()).collect();
+    if cluster.broker_ids().difference(&drained).count() < most_replicas(cluster) {
+        // Kafka would refuse new topics for as long as the drain lasts, which may be for ever.
+        drained.clear();
+    }
     let change = |(id, options): (&i32, &BTreeMap<String, ConfigView>)| {
         let present = options.get(OPTION).and_then(|view| view.on_broker.as_deref());
         let wanted = drained.contains(id).then_some(ALL);
         let value = wanted.map(str::to_owned);
-        (present != wanted).then(|| OptionChange { broker: Some(*id), option: OPTION.to_owned(), value })
+        // A directory that a user cordoned, for instance to empty a disk, stays so.
+        let is_ours = present.is_none_or(|present| present == ALL);
+        (present != wanted && is_ours).then(|| OptionChange {
+            broker: Some(*id),
+            option: OPTION.to_owned(),
+            value,
+        })
     };
     configs.iter().filter_map(change).filter(|change| !memory.refused.contains_key(change)).collect()
+}
+
+/// The most replicas that a new topic gets where nobody says how many.
+fn most_replicas(cluster: &Cluster) -> usize {
+    let of = |name: &str, usual: usize| {
+        cluster.config.get(name).and_then(|value| value.trim().parse().ok()).unwrap_or(usual)
+    };
+    let topics = ["offsets.topic.replication.factor", "transaction.state.log.replication.factor"];
+    let usual = of("default.replication.factor", 1);
+    topics.into_iter().map(|name| of(name, 3)).chain([usual]).max().unwrap_or(usual)
 }

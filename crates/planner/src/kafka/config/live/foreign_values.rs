@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use api::conditions::reasons;
 
+use super::cordon;
 use super::memory::{OptionChange, OptionMemory, RunTimeValue};
 use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::config::server;
@@ -49,6 +50,9 @@ pub(super) fn find(
         for (name, view) in changed {
             let is_set = in_files.as_ref().is_some_and(|names| names.contains(name.as_str()));
             for present in values(*id, name, view) {
+                if cordon::is_own(name, &present.value) {
+                    continue;
+                }
                 if present.broker.is_none() && !everywhere.insert(present.option.clone()) {
                     continue;
                 }

@@ -13,7 +13,11 @@ pub(super) struct Drain<'a> {
     pub empties: BTreeSet<i32>,
     /// Nodes of which nothing is to be left of a drain: they are empty, or stay after all.
     pub ended: BTreeSet<i32>,
-    /// Both.
+    /// Those of them that stay.
+    pub back: BTreeSet<i32>,
+    /// Those of them that are empty and about to leave.
+    pub emptied: BTreeSet<i32>,
+    /// All of them.
     pub known: BTreeSet<i32>,
     /// Rates that are the operator's.
     pub rates: BTreeSet<u64>,
@@ -32,10 +36,16 @@ impl Drain<'_> {
 
     /// Whether the operator set these throttled replicas.
     pub(super) fn has_set(&self, present: &ThrottledReplicas) -> bool {
+        !self.named_by(present).is_empty()
+    }
+
+    /// The nodes that are emptied, or were, of which throttled replicas are copied; none where somebody else set them.
+    pub(super) fn named_by(&self, present: &ThrottledReplicas) -> BTreeSet<i32> {
         let broker = |one: &str| one.split_once(':').and_then(|(_, broker)| broker.parse::<i32>().ok());
         let is_list = |text: &str| text.split(',').all(|one| broker(one).is_some());
-        is_list(&present.leaders)
-            && is_list(&present.followers)
-            && present.leaders.split(',').filter_map(broker).any(|id| self.known.contains(&id))
+        if !is_list(&present.leaders) || !is_list(&present.followers) {
+            return BTreeSet::new();
+        }
+        present.leaders.split(',').filter_map(broker).filter(|id| self.known.contains(id)).collect()
     }
 }

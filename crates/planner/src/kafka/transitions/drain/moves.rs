@@ -12,6 +12,35 @@ use crate::kafka::drain_view::{DrainBroker, DrainProgress};
 /// Partitions that are under way at a time.
 const AT_A_TIME: usize = 20;
 
+/// Partitions that are named: an answer may have any number of them.
+const NAMED: usize = 20;
+
+/// Moves that are under way.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    /// How many.
+    pub count: usize,
+    /// How many of them can arrive now.
+    arriving: usize,
+    /// A number made of all their names.
+    mark: u64,
+    /// The first of them, and the brokers that get a replica.
+    pub first: Vec<(String, BTreeSet<i32>)>,
+}
+
+impl UnderWay {
+    fn note(&mut self, name: String, partition: &PartitionState, waits: bool) {
+        self.count += 1;
+        self.arriving += usize::from(!waits);
+        for byte in name.bytes() {
+            self.mark = (self.mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if self.first.len() < NAMED {
+            self.first.push((name, partition.adding.iter().copied().collect()));
+        }
+    }
+}
+
 /// What moves, and what does not.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
@@ -19,8 +48,8 @@ pub(super) struct Moves {
     pub moves: BTreeMap<String, BTreeMap<i32, Vec<i32>>>,
     /// Moves of the operator's that are to end, by topic.
     pub cancelled: BTreeMap<String, BTreeSet<i32>>,
-    /// Moves of the operator's that are under way, and the brokers that get a replica.
-    pub under_way: BTreeMap<String, Vec<i32>>,
+    /// Moves of the operator's that are under way.
+    pub under_way: UnderWay,
     /// Partitions with a replica on a node, by node.
     pub left: BTreeMap<i32, usize>,
     /// Topics with more replicas than brokers stay, and how many.
@@ -29,7 +58,8 @@ pub(super) struct Moves {
     pub leaderless: BTreeSet<String>,
     /// Partitions that others move.
     pub of_others: BTreeSet<String>,
-    /// Brokers that stay, are down, and without which something cannot move, or does not arrive.
+    /// Brokers that stay, are down, and without which something cannot move, or does not arrive: Kafka ends a move when every replica is in
+    /// sync.
     pub down: BTreeSet<i32>,
     /// Brokers that stay.
     pub staying: BTreeSet<i32>,
@@ -68,31 +98,44 @@ impl Moves {
     ) -> Situation {
         let name = || format!("{topic}-{}", partition.index);
         let is_on = |nodes: &BTreeSet<i32>, replicas: &[i32]| replicas.iter().any(|id| nodes.contains(id));
+        let waits_for = partition.target().into_iter().filter(|id| down.contains(id));
+        let waits_for: BTreeSet<i32> = waits_for.collect();
         if is_on(&drain.ended, &partition.removing) {
-            self.cancelled.entry(topic.to_owned()).or_default().insert(partition.index);
+            // What left does not come back, and a replica that is in sync is not given up for none.
+            let is_safe = partition.isr.iter().any(|id| !partition.adding.contains(id));
+            if is_safe && is_on(&drain.back, &partition.removing) {
+                self.cancelled.entry(topic.to_owned()).or_default().insert(partition.index);
+            } else {
+                self.under_way.note(name(), partition, true);
+            }
             return Situation::Done;
         }
-        if is_on(&drain.empties, &partition.removing)
-            && partition.adding.iter().all(|id| self.staying.contains(id))
-        {
-            self.down.extend(partition.adding.iter().filter(|id| down.contains(id)));
-            self.under_way.insert(name(), partition.adding.clone());
+        let is_ours = is_on(&drain.empties, &partition.removing);
+        if is_ours && partition.adding.iter().all(|id| self.staying.contains(id)) {
+            self.under_way.note(name(), partition, !waits_for.is_empty());
+            self.down.extend(waits_for);
             return Situation::Done;
         }
         if !is_on(&drain.empties, &partition.replicas) {
             return Situation::Done;
         }
-        let is_astray = is_on(&drain.empties, &partition.removing);
-        let factor = partition.replicas.len() - if is_astray { partition.adding.len() } else { 0 };
-        if partition.is_moving() && !is_astray {
-            self.of_others.insert(name());
+        let factor = partition.replicas.len() - if is_ours { partition.adding.len() } else { 0 };
+        let first = |names: &mut BTreeSet<String>| {
+            if names.len() < NAMED {
+                names.insert(name());
+            }
+        };
+        if partition.is_moving() && !is_ours {
+            first(&mut self.of_others);
         } else if partition.leader < 0 {
-            self.leaderless.insert(name());
+            first(&mut self.leaderless);
         } else if factor > self.staying.len() {
             let most = self.too_wide.entry(topic.to_owned()).or_default();
             *most = factor.max(*most);
+        } else if !is_ours && !waits_for.is_empty() {
+            self.down.extend(waits_for);
         } else {
-            return if is_astray { Situation::Astray } else { Situation::Candidate };
+            return if is_ours { Situation::Astray } else { Situation::Candidate };
         }
         Situation::Done
     }
@@ -107,7 +150,7 @@ impl Moves {
         let load = |broker: &DrainBroker| Load { replicas: broker.replicas, leaders: broker.leaders };
         let load = brokers.iter().map(|(id, broker)| (*id, load(broker))).collect();
         let mut off = Evacuation::new(drain.empties.clone(), targets, &all, load);
-        let mut room = AT_A_TIME.saturating_sub(self.under_way.len());
+        let mut room = AT_A_TIME.saturating_sub(self.under_way.arriving);
         for (topic, partition) in partitions {
             if room == 0 {
                 break;
@@ -117,7 +160,10 @@ impl Moves {
                     room -= 1;
                     self.moves.entry(topic.to_owned()).or_default().insert(change.partition, change.replicas);
                 }
-                None => self.down.extend(down),
+                None => {
+                    self.down.extend(down);
+                    break;
+                }
             }
         }
     }
@@ -131,7 +177,7 @@ impl Moves {
     /// How far it is, and since when.
     pub(super) fn progress(&self, before: Option<&DrainProgress>, now: Timestamp) -> DrainProgress {
         let left = self.left.clone();
-        let under_way = self.under_way.keys().cloned().collect();
+        let under_way = (self.under_way.count, self.under_way.mark);
         let same = before.filter(|before| before.left == left && before.under_way == under_way);
         DrainProgress { left, under_way, since: same.map_or(now, |before| before.since) }
     }

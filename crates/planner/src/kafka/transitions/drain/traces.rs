@@ -22,8 +22,10 @@ pub(super) struct Traces {
     rates: BTreeMap<i32, BTreeMap<String, String>>,
     /// Whether rates of the operator's are set now.
     pub has_rates: bool,
-    /// Whether Kafka has nothing of a drain.
-    pub is_clean: bool,
+    /// Nodes whose drain has ended and of which Kafka has something left, apart from rates of other brokers.
+    pub kept: BTreeSet<i32>,
+    /// Whether rates of the operator's are left, or may be on a broker that is down.
+    pub keeps_rates: bool,
     topics: BTreeSet<String>,
     rates_off: BTreeMap<i32, BTreeSet<String>>,
 }
@@ -54,16 +56,27 @@ impl Traces {
             }
         }
         traces.compare_rates(drain, moves, &brokers);
-        let is_ours =
-            |partition: &PartitionState| partition.removing.iter().any(|id| drain.known.contains(id));
-        traces.is_clean = !traces.has_rates
-            && !view.throttled.values().any(|present| drain.has_set(present))
-            && !view.all().any(|(_, partition)| is_ours(partition));
+        traces.keep(drain);
         traces
     }
 
-    /// The rates of brokers: those that take part get one, unless an administrator or a tool gave them one. All of them lose the
-    /// operator's when nothing moves any more, for the operator or for others.
+    /// Notes what is left of nodes whose drain has ended.
+    fn keep(&mut self, drain: &Drain<'_>) {
+        for (_, partition) in drain.view.all() {
+            self.kept.extend(partition.removing.iter().filter(|id| drain.ended.contains(id)));
+            // Another broker than the one that called the node empty may know more.
+            self.kept.extend(partition.replicas.iter().filter(|id| drain.emptied.contains(id)));
+        }
+        for present in drain.view.throttled.values() {
+            self.kept.extend(drain.named_by(present).intersection(&drain.ended));
+        }
+        self.kept.extend(self.rates_off.keys().filter(|id| drain.emptied.contains(id)));
+        let is_down = |id: &i32| drain.view.brokers.get(id).is_some_and(|broker| !broker.active);
+        self.keeps_rates = self.has_rates || drain.cluster.broker_ids().iter().any(is_down);
+    }
+
+    /// The rates of brokers: those that take part get one, unless an administrator or a tool gave them one. All of them lose the operator's when
+    /// nothing moves any more, for the operator or for others; a broker that is empty loses it before it leaves.
     fn compare_rates(&mut self, drain: &Drain<'_>, moves: &Moves, brokers: &BTreeSet<i32>) {
         let something_moves =
             !moves.moves.is_empty() || drain.view.all().any(|(_, partition)| partition.is_moving());
@@ -75,7 +88,7 @@ impl Traces {
                 let is_ours = |present: &String| drain.rates.iter().any(|rate| rate.to_string() == *present);
                 let own = present.is_some_and(is_ours);
                 self.has_rates |= own;
-                if own && (!goes_on || drain.rate == 0) {
+                if own && (!goes_on || drain.rate == 0 || drain.emptied.contains(id)) {
                     self.rates_off.entry(*id).or_default().insert(name.to_owned());
                 } else if brokers.contains(id) && present.is_none_or(|present| own && *present != wanted) {
                     self.rates.entry(*id).or_default().insert(name.to_owned(), wanted.clone());
@@ -91,11 +104,12 @@ impl Traces {
         has_some.then(|| AdminCall::MovePartitions { throttled, rates, moves: moves.moves.clone() })
     }
 
-    /// Takes off what has become needless. The flag: whether that is the last of a drain.
-    pub(super) fn take_off(self) -> Option<(AdminCall, bool)> {
+    /// Takes off what has become needless. The flag: whether that is the last of the drain of some node.
+    pub(super) fn take_off(self, drain: &Drain<'_>) -> Option<(AdminCall, bool)> {
         let (topics, rates) = (self.topics, self.rates_off);
-        let is_last = !rates.is_empty();
-        let has_some = is_last || !topics.is_empty();
+        let is_last = !rates.is_empty()
+            && (drain.empties.is_empty() || rates.keys().any(|id| drain.emptied.contains(id)));
+        let has_some = !rates.is_empty() || !topics.is_empty();
         has_some.then_some((AdminCall::TakeOffThrottles { topics, rates }, is_last))
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn of(
     now: Timestamp,
 ) -> BTreeMap<String, Warning> {
     let begun: usize = moves.moves.values().map(BTreeMap::len).sum();
-    let under_way = moves.under_way.len() + begun;
+    let under_way = moves.under_way.count + begun;
     let rate = match drain.rate {
         0 => "without a limit".to_owned(),
         rate => format!("with at most {rate} bytes per second and broker"),
@@ -88,11 +88,9 @@ fn blocks(moves: &Moves, progress: &DrainProgress, now: Timestamp) -> Vec<String
         let partitions = named(moves.of_others.iter());
         blocks.push(format!("the partitions {partitions} are moved by somebody else first"));
     }
-    if !moves.under_way.is_empty() && now.duration_since(progress.since) > PATIENCE {
-        let to = moves.under_way.iter().map(|(name, brokers)| {
-            let brokers: BTreeSet<i32> = brokers.iter().copied().collect();
-            format!("{name} to {}", list(&brokers))
-        });
+    if moves.under_way.count > 0 && now.duration_since(progress.since) > PATIENCE {
+        let first = moves.under_way.first.iter();
+        let to = first.map(|(name, brokers)| format!("{name} to {}", list(brokers)));
         blocks.push(format!(
             "no partition has arrived since {}; under way are {}",
             format_time(progress.since),
@@ -118,12 +116,10 @@ pub(super) fn began(drain: &Drain<'_>, moves: &Moves) -> String {
 
 /// That it has ended.
 pub(super) fn ended(drain: &Drain<'_>) -> String {
-    let emptied = drain.cluster.pools.iter().filter(|pool| pool.emptied);
-    let leaves = emptied.flat_map(|pool| pool.drained.iter().copied()).collect();
-    let (empty, stay) = (&drain.ended & &leaves, &drain.ended - &leaves);
+    let (empty, stay) = (&drain.emptied, &drain.back - &drain.emptied);
     let mut said = Vec::new();
     if !empty.is_empty() {
-        said.push(format!("nodes {} hold no partition any more and leave", list(&empty)));
+        said.push(format!("nodes {} hold no partition any more and leave", list(empty)));
     }
     if !stay.is_empty() {
         said.push(format!("no partition is moved off nodes {} any more", list(&stay)));
