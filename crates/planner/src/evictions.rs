@@ -69,11 +69,11 @@ impl Owner {
         let conditions = kafka.status.iter().flat_map(|status| status.conditions.iter().flatten());
         let wrong =
             conditions.filter(|found| found.type_ == conditions::types::NOT_READY && found.status == "True");
-        let said = wrong.map(|found| {
+        let mut said = wrong.map(|found| {
             let part = |text: &Option<String>| shortened(text.as_deref().unwrap_or_default());
             format!("{}: {}", part(&found.reason), part(&found.message))
         });
-        Self::LookedAfter { complaint: said.last() }
+        Self::LookedAfter { complaint: said.next() }
     }
 }
 

@@ -36,7 +36,7 @@ enum Error {
     #[error("make a certificate for the webhook for evictions: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
     #[error(
-        "Secret {0} has not the label {key}={value}, so it belongs to somebody else: delete or rename it",
+        "Secret {0} has not the label {key}={value}, so another client made it: delete or rename it",
         key = labels::KUBERNETES_MANAGED_BY,
         value = labels::MANAGED_BY_CLUSTER_OPERATOR
     )]
