@@ -39,6 +39,8 @@ if [[ $CLUSTER == local ]]; then
   export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
   need prometheus prometheus
   install_missing
+  # Parts of tests ask for it that have a client outside of Kubernetes.
+  export KASTELLAN_BESIDE_CLUSTER=yes
 fi
 # The tests call kubectl: that of the machine, else the built one.
 export PATH=$PATH:$BIN
@@ -47,8 +49,8 @@ export KASTELLAN_ENVOY=$CACHE/envoy/envoy KASTELLAN_KAFKA_CLIENT=$CHECKOUT/targe
 step "Running the tests"
 skipped=()
 if [[ $CLUSTER != local ]]; then
-  say "not run: the tests of listeners, of Prometheus and of image builds, for which this machine has to reach pods and Services of the cluster by their addresses, or they it"
-  skipped=(--skip listeners_ --skip prometheus_ --skip builds_)
+  say "not run: the tests of listeners, of other operators' manifests, of Prometheus and of image builds, for which this machine has to reach pods and Services of the cluster by their addresses, or they it"
+  skipped=(--skip listeners_ --skip manifests_of_others_ --skip prometheus_ --skip builds_)
 fi
 if [[ -n ${SOAK_TESTS:-} ]]; then
   e2e/soak.sh

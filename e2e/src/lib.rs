@@ -2,6 +2,7 @@
 
 pub mod edge;
 pub mod files;
+pub mod held;
 pub mod outside;
 pub mod tokens;
 
@@ -14,7 +15,7 @@ use api::Kafka;
 use futures::TryStreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent,
     WatchParams,
@@ -155,11 +156,32 @@ impl Scenario {
         bail!("{name}: {what} did not come within {} s; last seen: {last:#?}", deadline.as_secs())
     }
 
+    /// Waits until a pod is ready that is not the former one of its name; its UID.
+    pub async fn until_replaced(&self, pod: &str, former: Option<&String>) -> Result<String> {
+        let is_new = |found: Option<&Pod>| {
+            found.is_some_and(|found| is_pod_ready(found) && found.uid().as_ref() != former)
+        };
+        let found =
+            Box::pin(self.until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), is_new)).await?;
+        found.and_then(|found| found.uid()).context("the pod is gone")
+    }
+
     /// Pods of a cluster's Kafka nodes by name, with their UIDs.
     pub async fn kafka_pods(&self, cluster: &str) -> Result<BTreeMap<String, String>> {
         let selector = format!("strimzi.io/cluster={cluster},strimzi.io/component-type=kafka");
         let pods = self.api::<Pod>().list(&ListParams::default().labels(&selector)).await?;
         Ok(pods.items.iter().map(|pod| (pod.name_any(), pod.uid().unwrap_or_default())).collect())
+    }
+
+    /// What a broker tells clients of a listener.
+    pub async fn told(&self, pod: &str, listener: &str) -> Result<String> {
+        let map = self.api::<ConfigMap>().get(pod).await?;
+        let file = map.data.and_then(|mut data| data.remove("server.config")).context("no configuration")?;
+        let line = file.lines().find_map(|line| line.strip_prefix("advertised.listeners="));
+        let prefix = format!("{}-", listener.to_uppercase());
+        let item = line.context("no line")?.split(',').find(|item| item.starts_with(&prefix));
+        let (_, address) = item.and_then(|item| item.split_once("://")).context("no such listener")?;
+        Ok(address.to_owned())
     }
 
     /// Runs kubectl in the namespace; what it printed, or why it failed.
@@ -264,6 +286,20 @@ impl Scenario {
         }
         Ok(log)
     }
+}
+
+/// Where clients of a listener begin, as the status says.
+pub fn bootstrap_of(kafka: &Kafka, listener: &str) -> Result<String> {
+    let mut all = kafka.status.iter().flat_map(|status| status.listeners.iter().flatten());
+    let found = all.find(|status| status.name.as_deref() == Some(listener));
+    found
+        .and_then(|status| status.bootstrap_servers.clone())
+        .with_context(|| format!("the status has no address of {listener}"))
+}
+
+/// Whether programs on this machine reach pods, Services and ports of Kubernetes nodes by their addresses.
+pub fn is_beside_cluster() -> bool {
+    std::env::var_os("KASTELLAN_BESIDE_CLUSTER").is_some()
 }
 
 /// Whether a Kafka resource is ready as it is now.

@@ -16,6 +16,7 @@ use tokio::process::Command;
 
 use crate::Scenario;
 use crate::edge::Edge;
+use crate::held::Held;
 
 /// What every file of hosts says.
 const LOCALHOST: &str = "127.0.0.1 localhost\n";
@@ -39,26 +40,35 @@ impl Outside {
 
     /// Tells it the names of pods and Services, and of what the edge leads to.
     pub async fn knows_names(&self, scenario: &Scenario, edge: &Edge) -> Result<()> {
-        let mut names = BTreeMap::new();
-        for service in scenario.api::<Service>().list(&ListParams::default()).await?.items {
-            let address = service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone());
-            let name = format!("{}.{}.svc", service.name_any(), scenario.namespace);
-            names.extend(address.filter(|address| address != "None").map(|address| (name, address)));
-        }
-        for pod in scenario.api::<Pod>().list(&ListParams::default()).await?.items {
-            let spec = pod.spec.as_ref();
-            let (Some(host), Some(domain)) =
-                (spec.and_then(|spec| spec.hostname.clone()), spec.and_then(|spec| spec.subdomain.clone()))
-            else {
-                continue;
-            };
-            let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
-            let name = format!("{host}.{domain}.{}.svc", scenario.namespace);
-            names.extend(address.map(|address| (name, address)));
-        }
+        let mut names = names_inside(scenario).await?;
         if let Ok(hosts) = edge.hosts.lock() {
             names.extend(hosts.iter().map(|host| (host.clone(), edge.address.to_string())));
         }
+        self.knows(&names)
+    }
+
+    /// Tells it the names of pods and Services, and nothing else.
+    pub async fn knows_pods(&self, scenario: &Scenario) -> Result<()> {
+        self.knows(&names_inside(scenario).await?)
+    }
+
+    /// Tells it the names of the machines that pods run on, and these, which lead to one of the machines.
+    pub async fn knows_machines(&self, scenario: &Scenario, more: &[&str]) -> Result<()> {
+        let machines: Api<Node> = Api::all(scenario.client.clone());
+        let mut names = BTreeMap::new();
+        for machine in machines.list(&ListParams::default()).await?.items {
+            let addresses = machine.status.and_then(|status| status.addresses).unwrap_or_default();
+            let of_type = |type_: &str| addresses.iter().find(|one| one.type_ == type_);
+            if let (Some(address), Some(name)) = (of_type("InternalIP"), of_type("Hostname")) {
+                names.insert(name.address.clone(), address.address.clone());
+                names.extend(more.iter().map(|name| ((*name).to_owned(), address.address.clone())));
+            }
+        }
+        self.knows(&names)
+    }
+
+    /// The addresses by name.
+    fn knows(&self, names: &BTreeMap<String, String>) -> Result<()> {
         let mut text = LOCALHOST.to_owned();
         for (name, address) in names {
             writeln!(text, "{address} {name}")?;
@@ -67,34 +77,9 @@ impl Outside {
         Ok(())
     }
 
-    /// Tells it the names of the machines that pods run on, and nothing else.
-    pub async fn knows_machines(&self, scenario: &Scenario) -> Result<()> {
-        let machines: Api<Node> = Api::all(scenario.client.clone());
-        let mut text = LOCALHOST.to_owned();
-        for machine in machines.list(&ListParams::default()).await?.items {
-            let addresses = machine.status.and_then(|status| status.addresses).unwrap_or_default();
-            let of_type = |type_: &str| addresses.iter().find(|one| one.type_ == type_);
-            if let (Some(address), Some(name)) = (of_type("InternalIP"), of_type("Hostname")) {
-                writeln!(text, "{} {}", address.address, name.address)?;
-            }
-        }
-        std::fs::write(self.folder.path().join("hosts"), text)?;
-        Ok(())
-    }
-
     /// Runs the client; what it printed, or why it failed.
     pub async fn run(&self, bootstrap: &str, topic: &str, tls: bool, arguments: &[&str]) -> Result<String> {
-        let program = std::env::var("KASTELLAN_KAFKA_CLIENT")
-            .context("KASTELLAN_KAFKA_CLIENT is not set: run `make e2e`")?;
-        let folder = self.folder.path().display().to_string();
-        // The file of hosts is that of this process alone.
-        let script = "mount --bind \"$0/hosts\" /etc/hosts && exec \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", script, &folder, &program]);
-        command.args(["--bootstrap", bootstrap, "--topic", topic, "--deadline", "100"]);
-        if tls {
-            command.args(["--cluster-ca", &folder]);
-        }
+        let mut command = self.command(bootstrap, topic, tls, 100)?;
         let output =
             tokio::time::timeout(Duration::from_mins(2), command.args(arguments).kill_on_drop(true).output());
         let output = output.await.context("the client hangs")??;
@@ -105,9 +90,51 @@ impl Outside {
         }
         Ok(said)
     }
+
+    /// Starts a client that holds a connection to each broker that leads a partition of the topic.
+    pub fn hold(&self, bootstrap: &str, topic: &str, tls: bool) -> Result<Held> {
+        Held::start(self.command(bootstrap, topic, tls, 3600)?.arg("hold"))
+    }
+
+    fn command(&self, bootstrap: &str, topic: &str, tls: bool, deadline: u32) -> Result<Command> {
+        let program = std::env::var("KASTELLAN_KAFKA_CLIENT")
+            .context("KASTELLAN_KAFKA_CLIENT is not set: run `make e2e`")?;
+        let folder = self.folder.path().display().to_string();
+        // The file of hosts is that of this process alone.
+        let script = "mount --bind \"$0/hosts\" /etc/hosts && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script, &folder, &program]);
+        command.args(["--bootstrap", bootstrap, "--topic", topic, "--deadline", &deadline.to_string()]);
+        if tls {
+            command.args(["--cluster-ca", &folder]);
+        }
+        Ok(command)
+    }
 }
 
-/// Connects; the connection is one that somebody behind the balancer took, since it stays open.
+/// Addresses of Services and pods by the names that they have within Kubernetes.
+async fn names_inside(scenario: &Scenario) -> Result<BTreeMap<String, String>> {
+    let mut names = BTreeMap::new();
+    for service in scenario.api::<Service>().list(&ListParams::default()).await?.items {
+        let address = service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone());
+        let name = format!("{}.{}.svc", service.name_any(), scenario.namespace);
+        names.extend(address.filter(|address| address != "None").map(|address| (name, address)));
+    }
+    for pod in scenario.api::<Pod>().list(&ListParams::default()).await?.items {
+        let spec = pod.spec.as_ref();
+        let (Some(host), Some(domain)) =
+            (spec.and_then(|spec| spec.hostname.clone()), spec.and_then(|spec| spec.subdomain.clone()))
+        else {
+            continue;
+        };
+        let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
+        let name = format!("{host}.{domain}.{}.svc", scenario.namespace);
+        names.extend(address.map(|address| (name, address)));
+    }
+    Ok(names)
+}
+
+/// Connects; a server behind the balancer took the connection, since it stays open.
 pub async fn connection(address: SocketAddr) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     if !is_open(&mut stream).await {

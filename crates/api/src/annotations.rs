@@ -86,7 +86,7 @@ pub const CLUSTER_CA_KEY_GENERATION: &str = "strimzi.io/cluster-ca-key-generatio
 /// On broker pods: the clients CA certificate generation they trust.
 pub const CLIENTS_CA_CERT_GENERATION: &str = "strimzi.io/clients-ca-cert-generation";
 /// On the certificate Secret of the clients CA: SHA-256 of the certificate (DER, hexadecimal) that every Kafka pod trusts. New
-/// certificates of users wait until it is that of `ca.crt`. Without the annotation nobody waits.
+/// certificates of users wait until it is that of `ca.crt`. Without the annotation they do not wait.
 pub const TRUSTED_BY_ALL_PODS: &str = "kastellan.io/trusted-by-all-pods";
 /// On pods: the cluster CAs that the pod was started to trust, each 16 hexadecimal digits made of its subject and public
 /// key, joined with commas.
@@ -149,6 +149,16 @@ pub const KAFKA_EXPORTER_PROGRAM: &str = "kastellan.io/kafka-exporter-program";
 /// On a KafkaBridge: `java` runs the bridge in Java that `spec.image` holds, in place of `kafka-bridge`.
 pub const BRIDGE_RUNTIME: &str = "kastellan.io/bridge-runtime";
 
+/// On a KafkaNodePool, or on a Kafka for all its pools: `true` moves the partitions of nodes that are to leave to other brokers first.
+pub const DRAIN_NODES: &str = "kastellan.io/drain-nodes";
+/// On a Kafka: bytes per second that a broker sends, and that it receives, while partitions are moved off nodes; 0: as many as it can.
+pub const DRAIN_RATE: &str = "kastellan.io/drain-rate";
+/// On pod sets: which nodes of the pool the operator moves partitions off, and with which rates, as JSON. It stays until Kafka has no
+/// trace of that any more.
+pub const DRAINED_NODES: &str = "kastellan.io/drained-nodes";
+
+/// Finalizer on KafkaNodePools with [`DRAIN_NODES`]: such a pool goes when its nodes have left.
+pub const FINALIZER_DRAIN_NODES: &str = "kastellan.io/drain-nodes";
 /// Finalizer of the topic operator on KafkaTopics.
 pub const FINALIZER_TOPIC_OPERATOR: &str = "strimzi.io/topic-operator";
 /// Finalizer on KafkaRebalances made for added and removed brokers.

@@ -46,6 +46,12 @@ pub mod events {
     pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
     /// What a roll does that waits.
     pub const ROLLING_UPDATE: &str = "RollingUpdate";
+    /// The operator began to move partitions off nodes that are to leave.
+    pub const NODES_DRAIN_BEGAN: &str = "NodesDrainBegan";
+    /// It has ended: the nodes are empty, or nobody wants them to be any more.
+    pub const NODES_DRAIN_ENDED: &str = "NodesDrainEnded";
+    /// What was done when one of these two came.
+    pub const DRAIN_NODES: &str = "DrainNodes";
     /// A connector was restarted.
     pub const CONNECTOR_RESTARTED: &str = "ConnectorRestarted";
     /// A connector that no resource declares was removed.
@@ -90,6 +96,10 @@ pub mod reasons {
     pub const KAFKA_STORAGE: &str = "KafkaStorage";
     /// Brokers that hold replicas were not removed.
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
+    /// Partitions are moved off nodes that are to leave.
+    pub const NODES_DRAIN: &str = "NodesDrain";
+    /// The annotation with the rate of these moves cannot be understood.
+    pub const INVALID_DRAIN_RATE: &str = "InvalidDrainRate";
     /// A node pool carries the label of a cluster that its nodes do not belong to.
     pub const NODE_POOL_OF_ANOTHER_CLUSTER: &str = "NodePoolOfAnotherCluster";
     /// No Kafka resource looks after a node pool.

@@ -20,5 +20,8 @@ pub const HEALTH_PATH: &str = "/health";
 /// The folder with a folder for each plug-in.
 pub const PLUG_INS_FOLDER: &str = "/opt/kafka/plugins";
 
+/// The environment variable that says how a worker is traced.
+pub const TRACING: &str = "STRIMZI_TRACING";
+
 /// The environment variable with the host name under which the other workers reach a worker.
 pub const ADVERTISED_HOSTNAME: &str = "ADVERTISED_HOSTNAME";

@@ -341,6 +341,10 @@ pub mod own {
     pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
     /// Whether the cluster operator asks the sources of KafkaMirrorMaker2 resources how far their mirrors are, default false.
     pub const MIRROR_LAG: &str = "KASTELLAN_MIRROR_LAG";
+    /// Whether the cluster operator is asked before pods are evicted, default false.
+    pub const EVICTION_WEBHOOK: &str = "KASTELLAN_EVICTION_WEBHOOK";
+    /// Port on which it is asked; the default is [`crate::ports::CLUSTER_OPERATOR_EVICTIONS`].
+    pub const EVICTION_WEBHOOK_PORT: &str = "KASTELLAN_EVICTION_WEBHOOK_PORT";
     /// Nodes that a cluster may grow to.
     pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
     /// Default of [`MAX_NODES`].

@@ -30,6 +30,12 @@ pub fn kafka(c: &str) -> String {
     format!("{c}-kafka")
 }
 
+/// Of the webhook for evictions: its ValidatingWebhookConfiguration and Service, and the Secret with its certificate.
+pub const EVICTION_WEBHOOK: &str = "kastellan-evictions";
+
+/// Of the webhook for evictions within its ValidatingWebhookConfiguration.
+pub const EVICTION_WEBHOOK_ENTRY: &str = "evictions.kastellan.io";
+
 /// StrimziPodSet of a node pool.
 pub fn pod_set(c: &str, pool: &str) -> String {
     format!("{c}-{pool}")

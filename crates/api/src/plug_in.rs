@@ -38,6 +38,8 @@ pub enum PlugIn {
     ClientMetricsReporter,
     /// Reads the Secrets that configurations of connectors refer to with `${strimzisecrets:…}`.
     SecretsProvider,
+    /// Traces what workers of Kafka Connect and their clients read and write.
+    Tracing,
     /// Moves segments to and from remote storage: a class of the user's own choice.
     RemoteStorageManager {
         /// Its name.
@@ -75,6 +77,18 @@ pub const CLIENT_METRICS_REPORTERS: [&str; 2] = [
     "io.strimzi.kafka.metrics.KafkaPrometheusMetricsReporter",
 ];
 
+/// The options of a worker and of a connector with the interceptors of the clients that read and that write.
+pub const INTERCEPTORS: [&str; 2] = ["consumer.interceptor.classes", "producer.interceptor.classes"];
+
+/// The classes of [`PlugIn::Tracing`] for these options.
+pub const TRACING_INTERCEPTORS: [&str; 2] = [
+    "io.opentelemetry.instrumentation.kafkaclients.v2_6.TracingConsumerInterceptor",
+    "io.opentelemetry.instrumentation.kafkaclients.v2_6.TracingProducerInterceptor",
+];
+
+/// The class that reads the `OTEL_…` variables, without which these send nothing.
+pub const TRACING_SDK_CLASS: &str = "io.opentelemetry.sdk.autoconfigure.AutoConfiguredOpenTelemetrySdk";
+
 /// The class of [`PlugIn::SecretsProvider`].
 pub const SECRETS_PROVIDER_CLASS: &str = "io.strimzi.kafka.KubernetesSecretConfigProvider";
 
@@ -95,6 +109,7 @@ impl PlugIn {
             Self::MetricsReporter | Self::ClientMetricsReporter => "the Strimzi Metrics Reporter",
             Self::SecretsProvider => "the Kubernetes configuration provider (strimzisecrets)",
             Self::QuotasPlugIn => "the Strimzi Quotas plug-in",
+            Self::Tracing => "OpenTelemetry",
             Self::RemoteStorageManager { class, .. } => class,
         }
     }
@@ -106,6 +121,7 @@ impl PlugIn {
             Self::ClientMetricsReporter => "spec.metricsConfig",
             Self::SecretsProvider => "config.providers",
             Self::QuotasPlugIn => "spec.kafka.quotas",
+            Self::Tracing => "spec.tracing",
             Self::RemoteStorageManager { .. } => "spec.kafka.tieredStorage",
         }
     }
@@ -117,6 +133,10 @@ impl PlugIn {
             Self::MetricsReporter | Self::ClientMetricsReporter => Some("io.strimzi:metrics-reporter"),
             Self::SecretsProvider => Some("io.strimzi:kafka-kubernetes-config-provider"),
             Self::QuotasPlugIn => Some("io.strimzi:kafka-quotas-plugin"),
+            Self::Tracing => Some(
+                "io.opentelemetry.instrumentation:opentelemetry-kafka-clients-2.6, \
+                 io.opentelemetry:opentelemetry-sdk-extension-autoconfigure and io.opentelemetry:opentelemetry-exporter-otlp",
+            ),
             Self::RemoteStorageManager { .. } => None,
         }
     }

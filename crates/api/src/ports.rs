@@ -22,6 +22,8 @@ pub const BRIDGE_MANAGEMENT: i32 = 8081;
 pub const CRUISE_CONTROL: i32 = 9090;
 /// Health and metrics of the cluster operator.
 pub const CLUSTER_OPERATOR_HTTP: i32 = 8080;
+/// HTTPS port on which the cluster operator is asked before pods are evicted.
+pub const CLUSTER_OPERATOR_EVICTIONS: i32 = 8443;
 /// Health and metrics of the topic operator.
 pub const TOPIC_OPERATOR_HTTP: i32 = 8080;
 /// Health and metrics of the user operator.

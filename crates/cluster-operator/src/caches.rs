@@ -165,7 +165,7 @@ pub struct Watched {
     pub routes: Vec<PlainKind>,
     /// Resource versions of Secrets that belong to no cluster: of users' own, and of KafkaUsers.
     pub referenced_secrets: Cache<String>,
-    /// Resource versions of ConfigMaps that somebody else made.
+    /// Resource versions of ConfigMaps that this operator did not make.
     pub referenced_config_maps: Cache<String>,
 }
 

@@ -7,7 +7,7 @@ use futures::future;
 use kube::Resource;
 use kube::api::PropagationPolicy;
 use kube::core::object::HasStatus;
-use objects::{Change, Deletion, FinalizerRemoval, ObjectId, Stage, Write};
+use objects::{Change, Deletion, FinalizerChange, ObjectId, Stage, Write};
 use operator_runtime::apply::{Applied, Applier, ApplyError};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef};
@@ -189,18 +189,18 @@ pub async fn deletions(applier: &Applier, mandate: &Mandate, deletions: &[Deleti
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Takes finalizers off. An object that changed meanwhile does not keep the others waiting.
+/// Takes finalizers off, or puts them on. An object that changed meanwhile does not keep the others waiting.
 pub async fn finalizers(
     applier: &Applier,
     mandate: &Mandate,
-    removals: &[FinalizerRemoval],
+    changes: &[FinalizerChange],
 ) -> Result<(), Error> {
     let mut outdated = None;
-    for some in removals.chunks(CONCURRENCY) {
+    for some in changes.chunks(CONCURRENCY) {
         mandate.check()?;
         let mut under_way = Vec::with_capacity(some.len());
-        for removal in some {
-            under_way.push(take_off(applier, removal));
+        for change in some {
+            under_way.push(finalize(applier, change));
         }
         for written in future::join_all(under_way).await {
             match written {
@@ -212,12 +212,12 @@ pub async fn finalizers(
     outdated.map_or(Ok(()), Err)
 }
 
-async fn take_off(applier: &Applier, removal: &FinalizerRemoval) -> Result<(), Error> {
+async fn finalize(applier: &Applier, change: &FinalizerChange) -> Result<(), Error> {
     let patch = serde_json::json!({"metadata": {
-        "finalizers": removal.finalizers,
-        "resourceVersion": removal.resource_version,
+        "finalizers": change.finalizers,
+        "resourceVersion": change.resource_version,
     }});
-    let (key, ObjectId { api_version, kind, .. }) = (key_of(&removal.object), &removal.object);
+    let (key, ObjectId { api_version, kind, .. }) = (key_of(&change.object), &change.object);
     match applier.merge_kind(api_version, kind, &key, &patch).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_conflict() => {

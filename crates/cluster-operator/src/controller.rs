@@ -326,7 +326,7 @@ fn add_pool(queue: &Queue<ObjectRef>, caches: &Caches, event: &Event<'_, KafkaNo
     }
 }
 
-/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it. The grant of a
+/// A Secret or ConfigMap that this operator did not make concerns the clusters of its namespace that name it. The grant of a
 /// namespace concerns those whose entity operator is to work there.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
     let mut concerned = caches.kafkas_referring_to(changed);

@@ -16,7 +16,7 @@ use api::conditions::{events as words, reasons};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::object::HasStatus;
-use objects::{Deletion, FinalizerRemoval, ObjectId, Write};
+use objects::{Deletion, FinalizerChange, ObjectId, Write};
 use operator_runtime::apply::Applier;
 use operator_runtime::batches::{self, Interruption};
 use operator_runtime::clock;
@@ -348,14 +348,14 @@ impl<K: Kind> Driver<K> {
         }
     }
 
-    /// Writes and deletes objects, and takes finalizers off. Returns the objects that were changed, and why something was refused
+    /// Writes and deletes objects, and writes finalizers. Returns the objects that were changed, and why something was refused
     /// that holds nothing else up: the pass fails in the end.
     async fn change(
         &self,
         key: &ObjectRef,
         resource: Option<&Arc<K::Resource>>,
         objects: Vec<Write>,
-        finalizers: &[FinalizerRemoval],
+        finalizers: &[FinalizerChange],
         delete: &[Deletion],
     ) -> Result<(BTreeSet<ObjectId>, Option<carry_out::Error>), Error> {
         let Means { applier, mandate, .. } = &self.means;
@@ -371,7 +371,7 @@ impl<K: Kind> Driver<K> {
             Err(error @ carry_out::Error::Lapsed(_)) => return Err(error.into()),
             // Resources that are not released yet are seen again.
             Err(error) if resource.is_some() => {
-                tracing::warn!(kind = K::NAME, resource = %key, %error, "cannot take finalizers off");
+                tracing::warn!(kind = K::NAME, resource = %key, %error, "cannot write finalizers");
             }
             Err(error) => drop(put_off.get_or_insert(error)),
             Ok(()) => {}

@@ -4,7 +4,7 @@ use api::KafkaBridge;
 use api::kafka_bridge::KafkaBridgeStatus;
 use jiff::Timestamp;
 use kube::{Client, Config};
-use objects::{Deletion, DesiredObject, FinalizerRemoval, Live, Precondition, Write};
+use objects::{Deletion, DesiredObject, FinalizerChange, Live, Precondition, Write};
 use operator_runtime::leader::Lapsed;
 use planner::completion::{NeverComplete, ROUNDS};
 use planner::findings::{Held, HeldPart};
@@ -219,7 +219,7 @@ fn everything() -> Numbers {
     Plan {
         apply: vec![Write::of(made, &Live::Absent)],
         delete: vec![Deletion { object: object("Secret", "unwanted"), uid: None }],
-        finalizers: vec![FinalizerRemoval {
+        finalizers: vec![FinalizerChange {
             object: object("ConfigMap", "held"),
             finalizers: vec!["other".to_owned()],
             resource_version: Some("1".to_owned()),

@@ -9,6 +9,7 @@ pub mod caches;
 pub mod carry_out;
 mod controller;
 mod deleted_pods;
+pub mod evictions;
 mod holders;
 pub mod kafka;
 mod kafka_bridge;

@@ -1,4 +1,4 @@
-//! How much of what a resource refers to a pass reads: its author names the objects, and all tenants share one memory.
+//! The memory for Secrets and ConfigMaps that a resource refers to: its author names them, and all tenants share the memory of the operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -13,28 +13,28 @@ use operator_runtime::referenced_objects::{Referenced, Remembered};
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 
-/// What is left for the objects that a cluster refers to, beside its own.
+/// The memory that is left for the objects that a resource refers to, beside its own.
 #[derive(Debug)]
 pub(crate) struct ReferenceRoom {
     largest: Largest,
     left: usize,
     taken: usize,
-    /// Why nothing else is read.
+    /// Why no further object is read.
     refusal: Option<String>,
 }
 
 impl ReferenceRoom {
-    /// What the bound leaves when the cluster's own objects take so many bytes.
+    /// The rest of the bound when the resource's own objects take so many bytes.
     pub(crate) fn beside(own: usize, largest: Largest) -> Self {
         Self { largest, left: largest.bytes.saturating_sub(own), taken: 0, refusal: None }
     }
 
-    /// Why nothing else is read, as part of a sentence about an object that is not.
+    /// Why no further object is read, as part of a sentence about such an object.
     pub(crate) fn refusal(&self) -> Option<&str> {
         self.refusal.as_deref()
     }
 
-    /// Bytes of what was read.
+    /// Bytes of the objects that were read.
     pub(crate) fn taken(&self) -> usize {
         self.taken
     }
@@ -42,7 +42,7 @@ impl ReferenceRoom {
     /// The copy, if there is room for it.
     ///
     /// # Errors
-    /// Why there is none, as part of a sentence about the object.
+    /// Why there is no room, as part of a sentence about the object.
     pub(crate) fn take<T>(&mut self, found: Referenced<T>) -> Result<Arc<T>, String> {
         let why = match found {
             Referenced::Read { copy, bytes } if bytes <= self.left => {
@@ -57,7 +57,7 @@ impl ReferenceRoom {
                 self.largest.variable
             ),
             Referenced::NoRoom(why) => why,
-            // Others may be small enough.
+            // Other objects may be small enough.
             Referenced::Unreadable(why) => return Err(why.to_string()),
         };
         self.refusal = Some(why.clone());
@@ -65,7 +65,7 @@ impl ReferenceRoom {
     }
 }
 
-/// That an object is beyond the number of those that are read for one cluster, as part of a sentence about it.
+/// Says of an object that the resource refers to more objects than are read for one resource, as part of a sentence about it.
 pub(crate) fn too_many(most: usize) -> String {
     format!(
         "the resource refers to more than {most} Secrets and ConfigMaps ({}): refer to fewer, or raise the limit",
@@ -73,8 +73,8 @@ pub(crate) fn too_many(most: usize) -> String {
     )
 }
 
-/// Adds the named objects to `found`, and returns those that there is no room for, each with why. An object that does not exist is left
-/// out: planning says what misses it.
+/// Adds the named objects to `found`, and returns for which ones there is no room, each with the reason. An object that does not exist is
+/// left out: the plan says what refers to it.
 pub(crate) async fn fetch<K>(
     applier: &Applier,
     resource: &ObjectRef,

@@ -18,6 +18,7 @@ use crate::controller::{
     Queues, feed_bridges, feed_connects, feed_first_mirror_makers, feed_kafkas, feed_mirror_makers,
     feed_owners, feed_pod_sets, feed_pools, feed_sharing,
 };
+use crate::evictions;
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
@@ -29,6 +30,7 @@ use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
 use crate::kafka_connector::plugins::KnownPlugins;
+use crate::kafka_connector::sharers::Sharers;
 use crate::kafka_mirror_maker::driver::FirstMirrorMakers;
 use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
 use crate::kafka_mirror_maker2::progress::Progresses;
@@ -53,6 +55,8 @@ pub async fn operate(
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<()> {
+    // Before anything else: a process that does not lead answers, too.
+    evictions::start(settings, &kubernetes, health, stop).await?;
     let leadership = match &settings.leader {
         None => None,
         Some(config) => {
@@ -179,6 +183,8 @@ impl Start<'_> {
         feed_sharing(self.caches, &queues.connects, &queues.mirror_makers);
         let addresses = settings.connect_addresses.clone().of_mirror_makers();
         let of_mirror_makers = Arc::new(apis.beside(addresses));
+        let sharers = Sharers::new(self.caches.clone(), Arc::clone(&apis), Arc::clone(&of_mirror_makers));
+        let sharers = Arc::new(sharers);
         let progress = if settings.mirror_lag {
             Progresses::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone(), settings.resync)
         } else {
@@ -191,6 +197,7 @@ impl Start<'_> {
             plugins: KnownPlugins::new(Arc::clone(&of_mirror_makers), queues.mirror_makers.clone()),
             progress,
             apis: of_mirror_makers,
+            sharers: Arc::clone(&sharers),
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });
         // Passes mostly wait for Connect, and keep no others waiting.
@@ -200,7 +207,7 @@ impl Start<'_> {
         feed_first_mirror_makers(self.caches, &queues.first_mirror_makers);
         let first = FirstMirrorMakers::new(self.caches.clone(), self.means.clone(), self.observer(parts));
         let (_, first) = self.kind(first, &queues.first_mirror_makers);
-        let mut running = kafka_connector::start(self, apis, &auto_restarts);
+        let mut running = kafka_connector::start(self, apis, sharers, &auto_restarts);
         running.extend([connects, mirror_makers, first]);
         Ok(running)
     }

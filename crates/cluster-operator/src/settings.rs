@@ -9,6 +9,7 @@ use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
 
+use crate::evictions::settings::EvictionSettings;
 use crate::kafka::admin_clients as clients;
 use crate::kafka_connector::addresses::ConnectAddresses;
 use planner::settings::{ImageBuildSettings, PlanSettings};
@@ -32,6 +33,8 @@ The operator is configured by environment variables, which the Helm chart sets. 
   KASTELLAN_OBJECT_OVERRIDES               true: Kafka resources may patch generated objects (default false)
   KASTELLAN_MIRROR_LAG                     true: sources of KafkaMirrorMaker2 resources are asked how far their mirrors are
                                            (default false)
+  KASTELLAN_EVICTION_WEBHOOK               true: asked before pods are evicted, on port 8443, or KASTELLAN_EVICTION_WEBHOOK_PORT:
+                                           nodes of Kafka are restarted instead (default false)
   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
   KASTELLAN_LOG_FORMAT                     text (default) or json
 
@@ -76,6 +79,8 @@ pub struct Settings {
     pub longest_answer: usize,
     /// Whether sources are asked how far their mirrors are.
     pub mirror_lag: bool,
+    /// The webhook for evictions; `None`: it is off.
+    pub evictions: Option<EvictionSettings>,
     /// Where the REST APIs of Connect clusters are.
     pub connect_addresses: ConnectAddresses,
     /// What plans depend on.
@@ -105,6 +110,7 @@ impl Settings {
                 * 1024
                 * 1024,
             mirror_lag: env.bool(own::MIRROR_LAG, false),
+            evictions: EvictionSettings::from_env(env),
             connect_addresses: ConnectAddresses::from_env(env),
             plan: Arc::new(plan_settings(env, &limits)),
             limits,
@@ -270,6 +276,24 @@ mod tests {
             (env::LABELS_EXCLUSION_PATTERN, api::labels::DEFAULT_EXCLUSION_PATTERN),
         ];
         assert!(Settings::from_env(&Env::from_map(default)).is_ok());
+    }
+
+    #[test]
+    fn the_webhook_for_evictions_is_off_and_takes_the_namespace_of_the_operator() {
+        let settings = |more: &[(&str, &str)]| {
+            let given = [(own::OPERATOR_IMAGE, "o")];
+            Settings::from_env(&Env::from_map(given.iter().chain(more).copied()))
+        };
+        assert_eq!(settings(&[]).unwrap().evictions, None);
+        let (on, namespace) = ((own::EVICTION_WEBHOOK, "true"), (env::OPERATOR_NAMESPACE, "kafka"));
+        let given = settings(&[on, namespace]).unwrap().evictions.unwrap();
+        assert_eq!((given.namespace.as_str(), given.port), ("kafka", 8443));
+        let port = (own::EVICTION_WEBHOOK_PORT, "9443");
+        assert_eq!(settings(&[on, namespace, port]).unwrap().evictions.unwrap().port, 9443);
+        let errors = settings(&[on, (own::EVICTION_WEBHOOK_PORT, "0")]).unwrap_err().to_string();
+        for part in ["STRIMZI_OPERATOR_NAMESPACE", "KASTELLAN_EVICTION_WEBHOOK_PORT='0'", "from 1 to 65535"] {
+            assert!(errors.contains(part), "{part}: {errors}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is there and cannot be read: who is told, and which clusters wait for it.
+//! Objects that cannot be read: the statuses and events that say so, and the passes that wait until they can be.
 //!
 //! Nothing is decided about a cluster while one of its objects cannot be read: what is missing in a plan would be taken
 //! for gone.
@@ -10,18 +10,19 @@ use api::{
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
+use operator_runtime::queue::Queue;
 use operator_runtime::report;
-use operator_runtime::watch::{ObjectRef, OwnerRef};
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use planner::kafka::observed::Observed;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::{self, Caches};
 use crate::controller::Queues;
 
-/// Objects that a message names.
+/// How many objects a message names.
 const NAMED: usize = 3;
 
-/// Has resources that cannot be read say so in their statuses, and as events.
+/// Writes into the statuses of resources that cannot be read, and into events, why they cannot be.
 pub(crate) fn tell_resources(
     caches: &Caches,
     applier: &Applier,
@@ -45,34 +46,27 @@ pub(crate) fn tell_resources(
     report::in_status::<StrimziPodSet, _>(&caches.pod_sets, applier, events(), Condition::not_ready, stop);
 }
 
-/// Leads every object that cannot be read, or can be again, to its cluster.
+/// Has a pass made over the resource to which an object belongs that cannot be read, or can be read again.
 pub(crate) fn feed(caches: &Caches, queues: &Queues) {
-    let add = queues.kafkas.clone();
-    caches.kafkas.on_unreadable(move |key, _| {
-        add.add(key.clone());
-    });
-    let add = queues.connects.clone();
-    caches.connects.on_unreadable(move |key, _| {
-        add.add(key.clone());
-    });
-    let add = queues.bridges.clone();
-    caches.bridges.on_unreadable(move |key, _| {
-        add.add(key.clone());
-    });
-    let add = queues.mirror_makers.clone();
-    caches.mirror_makers.on_unreadable(move |key, _| {
-        add.add(key.clone());
-    });
-    let add = queues.first_mirror_makers.clone();
-    caches.first_mirror_makers.on_unreadable(move |key, _| {
-        add.add(key.clone());
-    });
+    lead(&caches.kafkas, &queues.kafkas);
+    lead(&caches.connects, &queues.connects);
+    lead(&caches.bridges, &queues.bridges);
+    lead(&caches.mirror_makers, &queues.mirror_makers);
+    lead(&caches.first_mirror_makers, &queues.first_mirror_makers);
     let add = queues.clone();
     caches.on_unreadable_part(move |owner| add.add(owner));
 }
 
-/// Notes what of a cluster cannot be read. The Secrets among it are taken out of what was seen: the caches know them as they
-/// were, and a certificate that is renewed in an old copy would never be written.
+/// Has a pass made over each resource of a kind that cannot be read, or can be read again.
+fn lead<K: Send + Sync + 'static>(resources: &Cache<K>, queue: &Queue<ObjectRef>) {
+    let queue = queue.clone();
+    resources.on_unreadable(move |key, _| {
+        queue.add(key.clone());
+    });
+}
+
+/// Notes which objects of a cluster cannot be read. The Secrets among them are taken out of `observed`: the caches have former
+/// copies of them, and a certificate that is renewed in an old copy would never be written.
 pub(crate) fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed) {
     let owner = caches::kafka(cluster);
     let parts = caches.unreadable_of(&owner);
@@ -82,20 +76,21 @@ pub(crate) fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Ob
     observed.incomplete = parts_of(caches, &owner);
 }
 
-/// What of a resource cannot be read, in words.
+/// The objects of a resource that cannot be read, in words.
 pub(crate) fn parts_of(caches: &Caches, owner: &OwnerRef) -> Option<String> {
     let parts = caches.unreadable_of(owner);
     let said = parts.iter().map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why));
     words(said.collect())
 }
 
-/// That the objects with the labels of a cluster take too much memory to be read together, in words. Anybody who may make
-/// Secrets can make them, also for a cluster that does not exist.
+/// Says that the objects with the labels of a cluster take too much memory to be read together; `None`: they do not. Every user with
+/// the right to make Secrets can make such objects, also for a cluster that does not exist.
 pub(crate) fn too_much_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
     too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster)
 }
 
-/// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.
+/// Says that so many bytes of objects are too much; `None`: they are not. Caches keep objects packed; a pass unpacks all objects of a
+/// cluster, in the memory that all tenants share.
 pub(crate) fn too_much(bytes: usize, largest: Largest) -> Option<String> {
     let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
     (bytes > largest.bytes).then(|| {

@@ -1,6 +1,7 @@
 //! What the drivers of all kinds with workers of Kafka Connect do in the same way: they look at the workers, answer what their plan
 //! asks for, and restart one.
 
+pub(crate) mod agents;
 pub(crate) mod observe;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use planner::view::{LookedAfter, View, is_paused};
-use planner::workers::need::{Answer, Need};
+use planner::workers::need::{WorkerAnswer, WorkerNeed};
 use planner::workers::roll::WorkerRestart;
 
 use self::observe::Observer;
@@ -79,24 +80,28 @@ pub(crate) async fn restart(
 }
 
 /// Answers what the plan of workers asks for.
-pub(crate) async fn answer(applier: &Applier, caches: &Caches, needs: Vec<Need>) -> Vec<(Need, Answer)> {
+pub(crate) async fn answer(
+    applier: &Applier,
+    caches: &Caches,
+    needs: Vec<WorkerNeed>,
+) -> Vec<(WorkerNeed, WorkerAnswer)> {
     let mut answers = Vec::with_capacity(needs.len());
     let mut materials = Vec::new();
     for need in needs {
         match need {
-            Need::Material(request) => materials.push(*request),
+            WorkerNeed::Material(request) => materials.push(*request),
             // The kind asks for them beside its passes.
-            Need::Plugins(_) => {}
-            Need::Holders(objects) => {
+            WorkerNeed::Plugins(_) => {}
+            WorkerNeed::Holders(objects) => {
                 let found = holders::of(applier, caches, &objects).await;
-                let answer = found.map_or_else(Answer::Unknown, Answer::Holders);
-                answers.push((Need::Holders(objects), answer));
+                let answer = found.map_or_else(WorkerAnswer::Unknown, WorkerAnswer::Holders);
+                answers.push((WorkerNeed::Holders(objects), answer));
             }
         }
     }
     for (request, made) in key_making::make(materials).await {
-        let answer = made.map_or_else(|error| Answer::Unknown(error.into()), Answer::Material);
-        answers.push((Need::Material(Box::new(request)), answer));
+        let answer = made.map_or_else(|error| WorkerAnswer::Unknown(error.into()), WorkerAnswer::Material);
+        answers.push((WorkerNeed::Material(Box::new(request)), answer));
     }
     answers
 }

@@ -120,7 +120,7 @@ impl Connect {
         self.write(&action, Method::POST, "/connectors", Some(connector)).await
     }
 
-    /// Gives a connector these options and no others. One that is not there is made.
+    /// Gives a connector these options and no others. A connector that does not exist is made.
     pub async fn configure(&self, name: &str, config: &BTreeMap<String, String>) -> Result<(), ConnectError> {
         let action = || format!("configure connector '{name}'");
         self.write(&action, Method::PUT, &of(name, "/config"), Some(config)).await

@@ -12,7 +12,7 @@ const LONGEST_MESSAGE: usize = 2000;
 /// A call to Kafka Connect failed. `action` is what was tried, for instance `configure connector 'a'`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConnectError {
-    /// No connection, or one that broke.
+    /// No connection, or a connection that broke.
     #[error("cannot {action}: Kafka Connect at {address} cannot be reached: {reason}")]
     Unreachable {
         /// What was tried.

@@ -46,6 +46,11 @@ impl Bounded {
         self.refused.clone().unwrap_or_else(codec)
     }
 
+    /// Memory of what was read so far.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
+    }
+
     fn refuse(&mut self, requested: usize, reason: String) -> Result<(), TryGetError> {
         self.refused.get_or_insert(reason);
         Err(TryGetError { requested, available: self.bytes.len() })

@@ -4,19 +4,21 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 use kafka_protocol::protocol::Request;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::batch::{self, Limits, Weight};
+use crate::budget::Budget;
 use crate::config::{AdminConfig, BootstrapKind, Security, TlsConfig};
 use crate::connect::split_address;
 use crate::error::check;
 use crate::node::{self, Answer, Command};
 use crate::nodes::ClusterDescription;
 use crate::shared::Shared;
-use crate::wire::{decode, encode, versions};
+use crate::wire::{decode, encode, measured, versions};
 use crate::{AdminError, ErrorCode, KafkaError};
 
 /// First and longest pause between two attempts.
@@ -288,9 +290,38 @@ impl Admin {
         };
         self.node(address).send(command).await.map_err(|_| ended())?;
         let Answer { version, frame, room } = answer.await.map_err(|_| ended())??;
-        let decoded = decode::<R>(frame, version, self.config().max_answer_memory);
+        let decoded = match &self.config().budget {
+            None => decode::<R>(frame, version, self.config().max_answer_memory),
+            Some(budget) => self.decode_within::<R>(frame, version, budget).await,
+        };
         drop(room);
         decoded.map_err(|reason| AdminError::Protocol { address: address.to_owned(), reason })
+    }
+
+    /// Decodes an answer with what is left of the client's memory: out of the room that it shares only where its own does not suffice.
+    async fn decode_within<R: Request>(
+        &self,
+        frame: Bytes,
+        version: i16,
+        budget: &Budget,
+    ) -> Result<R::Response, String> {
+        let most = self.config().max_answer_memory;
+        loop {
+            // Its bytes were taken when they came.
+            let bound = budget.left().saturating_add(frame.len()).min(most);
+            match measured::<R>(frame.clone(), version, bound) {
+                Ok((answer, taken)) => {
+                    budget.note(taken.saturating_sub(frame.len()));
+                    return Ok(answer);
+                }
+                Err(unread) if unread.is_memory && bound < most => {
+                    if !budget.grow().await {
+                        return Err(format!("the answer is too large: {}", budget.spent()));
+                    }
+                }
+                Err(unread) => return Err(unread.reason),
+            }
+        }
     }
 
     /// The cluster as last seen.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use crate::budget::Budget;
 use crate::reach::Reach;
+use crate::room::AnswerRoom;
 
 /// Settings of an [`crate::Admin`].
 #[derive(Debug, Clone)]
@@ -41,6 +40,8 @@ pub struct AdminConfig {
     pub max_answer_memory: usize,
     /// Room that this client shares with others for long answers. Default: none, they take what they need.
     pub answer_room: Option<AnswerRoom>,
+    /// What this client may take in memory altogether; it takes no other room then. Default: as much as its answers need.
+    pub budget: Option<Budget>,
     /// How many requests of one split call run at once. Default 4.
     pub concurrency: usize,
     /// Which addresses of nodes are followed beside the bootstrap addresses. Default: all that the nodes name.
@@ -53,40 +54,6 @@ pub struct AdminConfig {
     /// The cluster that is meant: each connection is asked for the id of its cluster first, and is of no use for anything else when it
     /// is another one. Default: any cluster.
     pub cluster_id: Option<String>,
-}
-
-/// Memory for long answers, shared by the clients of many clusters: together they hold no more at a time.
-#[derive(Debug, Clone)]
-pub struct AnswerRoom {
-    kilobytes: u32,
-    free: Arc<Semaphore>,
-}
-
-/// A part of an [`AnswerRoom`].
-pub(crate) type Room = OwnedSemaphorePermit;
-
-/// Answers up to this length need no room. Bytes.
-const SHORT_ANSWER: usize = 64 * 1024;
-
-/// How many times its length an answer takes while it is read and decoded.
-const DECODED: usize = 4;
-
-impl AnswerRoom {
-    /// Of this many bytes.
-    pub fn new(bytes: usize) -> Self {
-        let kilobytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, 1 << 28);
-        Self { kilobytes, free: Arc::new(Semaphore::new(kilobytes as usize)) }
-    }
-
-    /// Waits for the room that an answer of this length takes. `None`: it is so short that it needs none.
-    pub(crate) async fn take(&self, length: usize) -> Option<Room> {
-        if length <= SHORT_ANSWER {
-            return None;
-        }
-        let wanted = u32::try_from(length * DECODED / 1024).unwrap_or(u32::MAX).min(self.kilobytes);
-        // It is never closed.
-        Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()
-    }
 }
 
 impl AdminConfig {
@@ -104,6 +71,7 @@ impl AdminConfig {
             max_answer_bytes: 64 * 1024 * 1024,
             max_answer_memory: 512 * 1024 * 1024,
             answer_room: None,
+            budget: None,
             concurrency: 4,
             reach: None,
             max_nodes: 10_000,
@@ -156,6 +124,12 @@ impl AdminConfig {
     /// With room for long answers that is shared with other clients.
     pub fn with_answer_room(mut self, room: AnswerRoom) -> Self {
         self.answer_room = Some(room);
+        self
+    }
+
+    /// With a bound for everything together.
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, SaslAuthenticateRequest,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, SaslAuthenticateRequest,
     SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Message, Request, StrBytes};
@@ -27,6 +27,9 @@ use crate::{AdminError, ErrorCode, LONGEST_WORDS, tls};
 
 /// Longest answer while a connection is made. Bytes; a list of all versions has less than 1,000.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// What the values of such an answer may take in memory. Bytes; a list of all versions takes some 10,000.
+const SETUP_MEMORY: usize = 512 * 1024;
 
 /// Longest description of a cluster, which lists its nodes. Bytes.
 pub(crate) const LONGEST_DESCRIPTION: usize = 1024 * 1024;
@@ -180,7 +183,7 @@ impl Setup<'_> {
             .with_client_software_name(StrBytes::from_static_str("kastellan"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
         let mut frame = self.frame(&request, ApiVersionsRequest::VERSIONS.max).await?;
-        let most = self.shared.config.max_answer_memory;
+        let most = self.most();
         let mut version = ApiVersionsRequest::VERSIONS.max;
         // An older server answers with this code in the format of version 0, whatever was asked.
         if frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes()[..]) {
@@ -199,7 +202,14 @@ impl Setup<'_> {
                 self.protocol(format!("version exchange failed with {}", ErrorCode(answer.error_code)))
             );
         }
-        Ok(answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version))).collect())
+        // The list is kept as long as the connection: nobody asks for what has no name here.
+        let known = answer.api_keys.iter().filter(|api| ApiKey::try_from(api.api_key).is_ok());
+        Ok(known.map(|api| (api.api_key, (api.min_version, api.max_version))).collect())
+    }
+
+    /// What the values of a short answer may take in memory.
+    fn most(&self) -> usize {
+        self.shared.config.max_answer_memory.min(SETUP_MEMORY)
     }
 
     /// Makes sure that the node is one of the cluster with this id.
@@ -241,7 +251,7 @@ impl Setup<'_> {
             SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(sasl.mechanism()));
         let version = SaslHandshakeRequest::VERSIONS.max;
         let frame = self.frame(&handshake, version).await?;
-        let most = self.shared.config.max_answer_memory;
+        let most = self.most();
         let answer =
             decode::<SaslHandshakeRequest>(frame, version, most).map_err(|reason| self.protocol(reason))?;
         if answer.error_code != 0 {
@@ -288,7 +298,7 @@ impl Setup<'_> {
         let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());
         let version = common_version(SaslAuthenticateRequest::VERSIONS, (0, 2)).unwrap_or_default();
         let frame = self.frame(&request, version).await?;
-        let most = self.shared.config.max_answer_memory;
+        let most = self.most();
         let answer = decode::<SaslAuthenticateRequest>(frame, version, most)
             .map_err(|reason| self.protocol(reason))?;
         if answer.error_code != 0 {

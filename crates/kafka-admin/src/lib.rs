@@ -29,6 +29,7 @@ mod acls;
 mod batch;
 mod bounded;
 mod broker_options;
+mod budget;
 mod client;
 mod cluster;
 mod codes;
@@ -48,6 +49,7 @@ mod partitions;
 mod quorum;
 mod quotas;
 mod reach;
+mod room;
 mod sasl;
 mod scram;
 mod shared;
@@ -58,10 +60,11 @@ mod wire;
 
 pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, ResourceType};
 pub use broker_options::{BrokerOption, HIDDEN};
+pub use budget::{Budget, Spent};
 pub use client::Admin;
 pub use cluster::{FeatureUpdate, FeatureUpdateKind, Features};
 pub use codes::ErrorCode;
-pub use config::{AdminConfig, AnswerRoom, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
+pub use config::{AdminConfig, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
 pub use configs::{
     ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };
@@ -76,6 +79,7 @@ pub use partitions::{Election, Reassignment};
 pub use quorum::{Endpoint, Quorum, QuorumReplica, Voter};
 pub use quotas::{QuotaEntity, QuotaName};
 pub use reach::Reach;
+pub use room::AnswerRoom;
 pub use sasl::ScramMechanism;
 pub use scram::ScramChange;
 pub use tls::client_config;

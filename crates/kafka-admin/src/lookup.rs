@@ -66,7 +66,7 @@ impl Lookups {
     }
 
     /// The permit of the client is the thread's: it cannot be stopped, and counts until it ends by itself. That of the process
-    /// is held as long as somebody waits.
+    /// is held as long as a caller waits.
     async fn on_a_thread(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let closed = |_| io::Error::other("the look-up ended without an answer");
         let own = Arc::clone(&self.own).acquire_owned().await.map_err(|_| io::Error::other("closed"))?;

@@ -19,8 +19,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::AdminError;
-use crate::config::{AnswerRoom, Room};
+use crate::budget::{Budget, CONNECTION, Spent};
 use crate::connect::{LONGEST_DESCRIPTION, Stream, connect, io_error};
+use crate::room::{AnswerRoom, Room};
 use crate::shared::Shared;
 use crate::wire::{Head, common_version, read_body, read_length};
 
@@ -165,6 +166,20 @@ struct Link {
 
 impl Link {
     async fn open(address: &str, shared: &Shared) -> Result<Self, AdminError> {
+        if let Some(budget) = &shared.config.budget {
+            let spent = |spent: Spent| AdminError::TooLong {
+                address: address.to_owned(),
+                reason: format!("it is another connection: {spent}"),
+            };
+            // A client that is given up must not get its turn later.
+            let limit = shared.config.connect_timeout;
+            let turn = timeout(limit, budget.take(CONNECTION)).await;
+            let none = |_| AdminError::Connect {
+                address: address.to_owned(),
+                reason: format!("others left no memory for it within {} ms", limit.as_millis()),
+            };
+            turn.map_err(none)?.map_err(spent)?;
+        }
         let identity = shared.identity();
         let ready = connect(address, shared).await?;
         let (read, writer) = tokio::io::split(ready.stream);
@@ -174,6 +189,7 @@ impl Link {
             address: address.to_owned(),
             longest: config.max_answer_bytes,
             room: config.answer_room.clone(),
+            budget: config.budget.clone(),
             deadline: config.request_timeout,
             waiting: Arc::clone(&waiting),
         };
@@ -265,11 +281,16 @@ fn longest_answer(key: i16) -> usize {
     if ABOUT_NODES.contains(&key) { LONGEST_DESCRIPTION } else { usize::MAX }
 }
 
+fn too_long() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, "the answer to another call was too long")
+}
+
 /// Reads the answers of one connection.
 struct Answers {
     address: String,
     longest: usize,
     room: Option<AnswerRoom>,
+    budget: Option<Budget>,
     deadline: Duration,
     waiting: Arc<Waiting>,
 }
@@ -282,7 +303,7 @@ impl Answers {
             if error.kind() == std::io::ErrorKind::FileTooLarge
                 && let Ok(Ok(id)) = timeout(NUMBER_DEADLINE, read.read_i32()).await
             {
-                self.refuse(id, self.longest);
+                self.refuse(id, format!("it has more than {} bytes", self.longest));
             }
             self.waiting.fail(&lost(&self.address, &error));
             return;
@@ -290,10 +311,10 @@ impl Answers {
     }
 
     /// Tells a call that its answer is too long, which ends the connection; the other calls may be made again.
-    fn refuse(&self, id: i32, longest: usize) {
+    fn refuse(&self, id: i32, reason: String) {
         let found = self.waiting.lock().remove(&id);
         if let Some(awaited) = found {
-            let (address, reason) = (self.address.clone(), format!("it has more than {longest} bytes"));
+            let address = self.address.clone();
             let _ = awaited.reply.send(Err(AdminError::TooLong { address, reason }));
         }
     }
@@ -304,18 +325,23 @@ impl Answers {
         let id = read.read_i32().await?;
         let longest = self.waiting.lock().get(&id).map_or(self.longest, |awaited| awaited.longest);
         if length > longest {
-            self.refuse(id, longest);
-            return Err(std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                "the answer to another call was too long",
-            ));
+            self.refuse(id, format!("it has more than {longest} bytes"));
+            return Err(too_long());
         }
-        let room = match &self.room {
-            Some(room) => room.take(length).await,
-            None => None,
+        let room = match (&self.budget, &self.room) {
+            (Some(budget), _) => {
+                if let Err(spent) = budget.take(length).await {
+                    self.refuse(id, spent.to_string());
+                    return Err(too_long());
+                }
+                None
+            }
+            (None, Some(room)) => room.take(length).await,
+            (None, None) => None,
         };
         // A connection that holds room which others wait for must not be slow.
-        let deadline = if room.is_some() { LONG_ANSWER_DEADLINE.min(self.deadline) } else { self.deadline };
+        let holds_room = room.is_some() || self.budget.as_ref().is_some_and(Budget::holds_room);
+        let deadline = if holds_room { LONG_ANSWER_DEADLINE.min(self.deadline) } else { self.deadline };
         let body = timeout(deadline, read_body(read, id, length)).await;
         let frame = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
         let found = self.waiting.lock().remove(&id);

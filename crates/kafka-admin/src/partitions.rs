@@ -55,6 +55,23 @@ impl Admin {
         &self,
         changes: BTreeMap<TopicPartition, Option<Vec<i32>>>,
     ) -> Result<Outcomes<TopicPartition>, AdminError> {
+        self.reassign(changes, true).await
+    }
+
+    /// As [`Self::alter_partition_reassignments`]; Kafka refuses what would change the number of replicas of a partition, as it knows it
+    /// by then (`INVALID_REPLICATION_FACTOR`).
+    pub async fn move_partitions(
+        &self,
+        changes: BTreeMap<TopicPartition, Option<Vec<i32>>>,
+    ) -> Result<Outcomes<TopicPartition>, AdminError> {
+        self.reassign(changes, false).await
+    }
+
+    async fn reassign(
+        &self,
+        changes: BTreeMap<TopicPartition, Option<Vec<i32>>>,
+        other_factors: bool,
+    ) -> Result<Outcomes<TopicPartition>, AdminError> {
         let weigh = |(partition, replicas): &(TopicPartition, Option<Vec<i32>>)| Weight {
             bytes: partition.topic.len() + 20 + replicas.as_ref().map_or(0, |replicas| replicas.len() * 4),
             records: 1,
@@ -72,6 +89,7 @@ impl Admin {
             });
             let request = AlterPartitionReassignmentsRequest::default()
                 .with_timeout_ms(self.server_timeout_ms())
+                .with_allow_replication_factor_change(other_factors)
                 .with_topics(topics.collect());
             self.call("alter partition reassignments", Route::Controller, request, |answer| {
                 check(answer.error_code, answer.error_message.as_ref())

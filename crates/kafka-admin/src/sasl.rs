@@ -55,6 +55,10 @@ impl ScramMechanism {
 /// answer to fewer, an attacker between client and server could find the password by trying.
 const FEWEST_ITERATIONS: u32 = 4_096;
 
+/// Most iterations that a server may ask for: Kafka stores no credentials with more. Whoever may name servers to this process could
+/// keep a thread of it busy otherwise, with each login anew.
+const MOST_ITERATIONS: u32 = 16_384;
+
 /// Random bytes for salts and nonces.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
@@ -124,9 +128,10 @@ impl Scram {
                 "the challenge asks for i={iterations}, fewer than the {FEWEST_ITERATIONS} iterations that Kafka stores at least; if no proxy stands between, store the user's credentials anew with {FEWEST_ITERATIONS} iterations or more"
             ));
         }
-        // More would only serve to keep this process busy; Kafka's own limit is 16,384.
-        if iterations.get() > 1_000_000 {
-            return Err(format!("challenge asks for {iterations} iterations"));
+        if iterations.get() > MOST_ITERATIONS {
+            return Err(format!(
+                "the challenge asks for i={iterations}, more than the {MOST_ITERATIONS} iterations that Kafka stores at most; store the user's credentials anew with {MOST_ITERATIONS} iterations or fewer"
+            ));
         }
         let salted = self.mechanism.salted_password(&self.password, &salt, iterations);
         let key = hmac::Key::new(self.mechanism.hmac(), &salted);
@@ -211,5 +216,18 @@ mod tests {
             assert!(error.contains(&format!("i={few},")) && error.contains("4096 iterations"), "{error}");
         }
         assert!(scram.answer(b"r=Nx,s=AAAA,i=4096").is_ok());
+    }
+
+    #[test]
+    fn a_challenge_that_would_keep_a_thread_busy_is_refused() {
+        let mut scram = Scram::with_nonce(ScramMechanism::Sha512, "a", "x", "N".to_owned());
+        for many in ["16385", "1000000", "4294967295"] {
+            let error = scram.answer(format!("r=Nx,s=AAAA,i={many}").as_bytes()).unwrap_err();
+            assert!(
+                error.contains(&format!("i={many},")) && error.contains("16384 iterations or fewer"),
+                "{error}"
+            );
+        }
+        assert!(scram.answer(b"r=Nx,s=AAAA,i=16384").is_ok());
     }
 }

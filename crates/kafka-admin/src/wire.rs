@@ -37,10 +37,31 @@ pub(crate) fn encode<R: Request>(request: &R, head: Head<'_>) -> Result<BytesMut
 
 /// Reads header and body of an answer, whose values may take `most` bytes of memory.
 pub(crate) fn decode<R: Request>(frame: Bytes, version: i16, most: usize) -> Result<R::Response, String> {
+    measured::<R>(frame, version, most).map(|(answer, _)| answer).map_err(|unread| unread.reason)
+}
+
+/// Why an answer was not read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub reason: String,
+    /// Whether its values take more memory than they may.
+    pub is_memory: bool,
+}
+
+/// The same, with the memory that the answer takes, its bytes included.
+pub(crate) fn measured<R: Request>(
+    frame: Bytes,
+    version: i16,
+    most: usize,
+) -> Result<(R::Response, usize), Unread> {
     let mut frame = Bounded::new(frame, !is_flexible::<R>(version), most);
     let header = ResponseHeader::decode(&mut frame, R::Response::header_version(version));
     let answer = header.and_then(|_| R::Response::decode(&mut frame, version));
-    answer.map_err(|error| frame.explain(|| format!("{error:#}")))
+    let is_memory = frame.taken() > most;
+    match answer {
+        Ok(answer) => Ok((answer, frame.taken())),
+        Err(error) => Err(Unread { reason: frame.explain(|| format!("{error:#}")), is_memory }),
+    }
 }
 
 /// Whether an answer has the format in which every length is seen before room is made for it.

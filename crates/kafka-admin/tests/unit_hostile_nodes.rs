@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, LONGEST_WORDS, Reach, Sasl};
+use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, Budget, LONGEST_WORDS, Reach, Sasl};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, DescribeClusterRequest,
-    DescribeClusterResponse, MetadataRequest, SaslHandshakeRequest,
+    DescribeClusterResponse, MetadataRequest, MetadataResponse, SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Encodable, Message, Request, StrBytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -152,6 +153,63 @@ async fn an_answer_about_nodes_may_not_be_as_long_as_one_about_topics() {
     let admin = Admin::new(client(node(DescribeClusterRequest::KEY, long).await)).unwrap();
     let error = admin.describe_cluster().await.unwrap_err().to_string();
     assert!(error.contains("more than 1048576 bytes"), "{error}");
+}
+
+/// A short answer may have as many values as it has bytes, and all of them are kept.
+#[tokio::test]
+async fn short_answers_add_up_to_no_more_than_the_client_may_take() {
+    let topics = vec![MetadataResponseTopic::default().with_error_code(3); 1000];
+    let mut content = vec![0];
+    let answer = MetadataResponse::default().with_topics(topics);
+    answer.encode(&mut content, MetadataRequest::VERSIONS.max).unwrap();
+    let content = Vec::leak(content);
+    assert!(content.len() < 64 * 1024);
+    let address = node(MetadataRequest::KEY, content).await;
+    let free = Admin::new(client(address.clone())).unwrap();
+    assert!(free.list_topics().await.is_ok(), "the answer is a sound one");
+    let own = Budget::new(1024 * 1024);
+    let admin = Admin::new(client(address.clone()).with_budget(own)).unwrap();
+    let mut answers = 0;
+    let error = loop {
+        match admin.list_topics().await {
+            Ok(_) => answers += 1,
+            Err(error) => break error.to_string(),
+        }
+        assert!(answers < 20, "nothing bounds all answers together");
+    };
+    assert!(answers > 1 && error.contains("more than 1048576 bytes of memory"), "{answers}: {error}");
+
+    // With the room that clients share there is more, and no more than that.
+    let room = AnswerRoom::new(2 * 1024 * 1024);
+    let more = Budget::with_more(1024 * 1024, 3 * 1024 * 1024, &room);
+    let admin = Admin::new(client(address).with_budget(more)).unwrap();
+    let mut more = 0;
+    while admin.list_topics().await.is_ok() {
+        more += 1;
+        assert!(more < 60, "nothing bounds all answers together");
+    }
+    assert!(more > 2 * answers, "{more} and {answers}");
+}
+
+#[tokio::test]
+async fn connections_to_many_nodes_count_too() {
+    let mut brokers = Vec::new();
+    for id in 1..=9 {
+        let address = node(MetadataRequest::KEY, &[0; 5]).await;
+        brokers.push(broker(id, "127.0.0.1", address.rsplit_once(':').unwrap().1.parse().unwrap()));
+    }
+    let address = describing(DescribeClusterResponse::default().with_brokers(brokers)).await;
+    let admin = Admin::new(client(address).with_budget(Budget::new(600 * 1024))).unwrap();
+    admin.describe_cluster().await.unwrap();
+    let mut refused = 0;
+    for id in 1..=9 {
+        // What they answer is no answer.
+        let error = admin.list_topics_of(id).await.unwrap_err();
+        refused += i32::from(
+            matches!(&error, AdminError::TooLong { reason, .. } if reason.contains("another connection")),
+        );
+    }
+    assert!((3..9).contains(&refused), "{refused} of nine connections were not made");
 }
 
 /// A node that describes its cluster so.

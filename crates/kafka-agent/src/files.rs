@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-/// What a file system answers when the disk below it does not work, in contrast to one that is full, not mounted as it
+/// What a file system answers when the disk below it does not work, in contrast to a disk that is full, not mounted as it
 /// should be, or not readable for this user.
 const DISK_FAILURES: [Errno; 9] = [
     Errno::IO,

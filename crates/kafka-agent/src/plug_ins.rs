@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use api::plug_in::{
-    CLIENT_METRICS_REPORTERS, JMX_EXPORTER_JAR, METRIC_REPORTERS, METRICS_REPORTER_OPTIONS,
-    METRICS_REPORTERS, PlugIn, QUOTAS_CLASS, QUOTAS_OPTIONS, SECRETS_PROVIDER_CLASS, YAMMER_REPORTERS,
+    CLIENT_METRICS_REPORTERS, INTERCEPTORS, JMX_EXPORTER_JAR, METRIC_REPORTERS, METRICS_REPORTER_OPTIONS,
+    METRICS_REPORTERS, PlugIn, QUOTAS_CLASS, QUOTAS_OPTIONS, SECRETS_PROVIDER_CLASS, TRACING_INTERCEPTORS,
+    TRACING_SDK_CLASS, YAMMER_REPORTERS,
 };
 
 use crate::jars;
@@ -90,6 +91,13 @@ pub fn apply(
             PlugIn::MetricsReporter => metrics_reporter(places, properties),
             PlugIn::ClientMetricsReporter => client_metrics_reporter(places, properties),
             PlugIn::SecretsProvider => secrets_provider(places, properties),
+            PlugIn::Tracing => {
+                let is_there = tracing(places, properties);
+                if is_there {
+                    outcome.arguments.extend(tracing_arguments(|name| std::env::var(name).ok()));
+                }
+                is_there
+            }
             PlugIn::QuotasPlugIn => {
                 let is_there = places.have(QUOTAS_CLASS);
                 if !is_there {
@@ -170,6 +178,31 @@ fn secrets_provider(places: &Places<'_>, properties: &mut Properties) -> bool {
         properties.set(api::connect::CONFIG_PROVIDERS, others);
     }
     false
+}
+
+/// Takes the interceptors out where they, or what they send traces with, are not there; whether they are.
+fn tracing(places: &Places<'_>, properties: &mut Properties) -> bool {
+    let mut needed = TRACING_INTERCEPTORS.into_iter().chain([TRACING_SDK_CLASS]);
+    let is_there = needed.all(|class| places.have(class));
+    if !is_there {
+        for (option, class) in INTERCEPTORS.into_iter().zip(TRACING_INTERCEPTORS) {
+            rename_reporter(properties, option, class, None);
+        }
+    }
+    is_there
+}
+
+/// The interceptors work with what the variables of OpenTelemetry say, and with traces alone unless they say otherwise.
+fn tracing_arguments(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut arguments = vec!["-Dotel.java.global-autoconfigure.enabled=true".to_owned()];
+    for (name, option) in
+        [("OTEL_METRICS_EXPORTER", "otel.metrics.exporter"), ("OTEL_LOGS_EXPORTER", "otel.logs.exporter")]
+    {
+        if variable(name).is_none() {
+            arguments.push(format!("-D{option}=none"));
+        }
+    }
+    arguments
 }
 
 fn remove(properties: &mut Properties, prefix: &str) {
@@ -287,6 +320,43 @@ mod tests {
             let expected = "node.id=0\nmetric.reporters=a.Mine,org.apache.kafka.common.metrics.JmxReporter\n";
             assert_eq!(properties, crate::properties::parse(expected).unwrap());
         }
+    }
+
+    #[test]
+    fn traces_are_sent_where_all_that_sends_them_is_there() {
+        let config = format!(
+            "{}={}\n{}={}\n",
+            INTERCEPTORS[0], TRACING_INTERCEPTORS[0], INTERCEPTORS[1], TRACING_INTERCEPTORS[1]
+        );
+        let apply = |jars: &[(&str, &[&str])]| {
+            let image = Image::new(jars);
+            let root = image.0.path();
+            let folders = [root.join("libs"), root.join("mnt")];
+            let class_path = folders.iter().flat_map(|folder| jars::below(folder)).collect();
+            let places = Places { class_path, folders, exporter_rules: Path::new("/rules.json") };
+            let mut properties = crate::properties::parse(&config).unwrap();
+            (apply(&[PlugIn::Tracing], &places, &mut properties).unwrap(), properties.to_text())
+        };
+        let (outcome, left) =
+            apply(&[("mnt/clients.jar", &TRACING_INTERCEPTORS), ("libs/sdk.jar", &[TRACING_SDK_CLASS])]);
+        assert!(outcome.missing.is_empty(), "{outcome:?}");
+        assert_eq!(outcome.arguments[0], "-Dotel.java.global-autoconfigure.enabled=true");
+        assert!(left.contains(TRACING_INTERCEPTORS[0]) && left.contains(TRACING_INTERCEPTORS[1]), "{left}");
+        for half in [
+            &[][..],
+            &[("mnt/clients.jar", &TRACING_INTERCEPTORS[..])],
+            &[("mnt/clients.jar", &TRACING_INTERCEPTORS[..1]), ("libs/sdk.jar", &[TRACING_SDK_CLASS][..])],
+        ] {
+            let (outcome, left) = apply(half);
+            assert_eq!(outcome, Outcome { arguments: Vec::new(), missing: vec![PlugIn::Tracing] });
+            assert!(
+                !left.contains("opentelemetry"),
+                "Kafka does not start with a class that is not there: {left}"
+            );
+        }
+        let said = tracing_arguments(|name| (name == "OTEL_METRICS_EXPORTER").then(|| "otlp".to_owned()));
+        let expected = ["-Dotel.java.global-autoconfigure.enabled=true", "-Dotel.logs.exporter=none"];
+        assert_eq!(said, expected, "what a variable says holds");
     }
 
     #[test]

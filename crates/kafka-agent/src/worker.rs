@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::agent::container::NOTHING;
-use api::agent::{JaasPassword, RemoteJmx};
+use api::agent::container::{INTERCEPTOR_FILES, JAAS_PASSWORDS, NOTHING};
+use api::agent::{JaasPassword, PlugIn, RemoteJmx};
 use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER, FILE_PROVIDER};
+use api::plug_in::INTERCEPTORS;
 
 use crate::config::WorkerConfig;
 use crate::files::{self, FileError};
@@ -15,7 +16,7 @@ use crate::launch::{self, Command, ContainerSource, PlugIns, Prepared, write_nod
 use crate::layout::Layout;
 use crate::properties::Properties;
 use crate::run_error::RunError;
-use crate::server::Shared;
+use crate::server::{self, Shared};
 use crate::{jars, jmx, jvm, keystore, render, watch};
 
 /// The class that runs a worker.
@@ -72,6 +73,12 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
     let plug_ins = PlugIns { wanted: &config.plug_ins, further, program: "the worker" };
     let arguments = launch::find(&plug_ins, layout, &class_path, &mut rendered, shared)?;
     config.jvm.extra_jvm_arguments.extend(arguments);
+    if config.plug_ins.iter().any(|plug_in| *plug_in != PlugIn::SecretsProvider) {
+        tell_what_is_missing(shared).await;
+    }
+    if config.plug_ins.contains(&PlugIn::Tracing) {
+        write_interceptors(&rendered.properties, layout)?;
+    }
     files::write(&layout.worker_properties(), rendered.properties.to_text().as_bytes(), 0o600)?;
 
     let jmx = launch::remote_jmx(config.jmx.as_ref(), &mut config.jvm, layout)?;
@@ -93,6 +100,25 @@ fn make_ready(password: &JaasPassword) -> Result<(), FileError> {
             .map_err(|source| FileError::Write { path: folder.to_owned(), source })?;
     }
     files::write(&password.target, render::jaas_password(&text).as_bytes(), 0o600)
+}
+
+/// Answers the operator's question which jars were not found. A worker has no certificate to do so with; what it says is in its log, too.
+async fn tell_what_is_missing(shared: &Arc<Shared>) {
+    let port = api::ports::KAFKA_AGENT as u16;
+    if let Err(error) = server::serve_port(port, shared.clone(), false).await {
+        tracing::warn!(port, %error, "the operator cannot be told which jars are missing");
+    }
+}
+
+/// Writes the interceptors that the worker has for those of its connectors' clients that have options of their own.
+fn write_interceptors(properties: &Properties, layout: &Layout) -> Result<(), FileError> {
+    let folder = layout.absolute(Path::new(JAAS_PASSWORDS));
+    std::fs::create_dir_all(&folder).map_err(|source| FileError::Write { path: folder.clone(), source })?;
+    for (file, option) in INTERCEPTOR_FILES.into_iter().zip(INTERCEPTORS) {
+        let classes = properties.get(option).unwrap_or_default();
+        files::write(&folder.join(file), classes.as_bytes(), 0o600)?;
+    }
+    Ok(())
 }
 
 /// Takes folders that are not there out of those that the providers of files may read: Kafka does not start with such a folder, and not
@@ -125,6 +151,19 @@ mod tests {
         std::fs::write(&source, "a\"b\\c\n").unwrap();
         make_ready(&JaasPassword { source, target: target.clone() }).unwrap();
         assert_eq!(std::fs::read_to_string(target).unwrap(), "a\\\"b\\\\c", "no line end, and escaped");
+    }
+
+    #[test]
+    fn clients_of_connectors_have_the_interceptors_of_the_worker_or_none() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let properties: Properties = [(INTERCEPTORS[0], "a.B")].into_iter().collect();
+        write_interceptors(&properties, &layout).unwrap();
+        let read = |file| std::fs::read_to_string(root.path().join("var/opt/kafka/jaas").join(file)).unwrap();
+        assert_eq!(
+            (read("consumer-interceptors").as_str(), read("producer-interceptors").as_str()),
+            ("a.B", "")
+        );
     }
 
     #[test]

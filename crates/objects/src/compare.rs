@@ -4,7 +4,7 @@
 //! 1. Does the live object have every desired value? The comparison knows quantities (`1` is `1000m`), lists with keys (containers by
 //!    name, ports by number and protocol, …), maps that the server stores as a whole, and values that it drops or fills in ([`schema`]).
 //! 2. Do we own a field that is no longer desired (a label or a port that left the plan)? Read from our entry in the managed fields.
-//! 3. Do we own anything at all? An object made by somebody else is written once, so that question 2 can be answered later.
+//! 3. Do we own anything at all? An object that another field manager made is written once, so that question 2 can be answered later.
 
 use std::fmt::{self, Write as _};
 

@@ -69,14 +69,14 @@ pub struct ObjectId {
     pub name: String,
 }
 
-/// An object that loses finalizers.
+/// An object that gets or loses finalizers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FinalizerRemoval {
+pub struct FinalizerChange {
     /// Which object.
     pub object: ObjectId,
     /// The version that it must still have: the list is written as a whole.
     pub resource_version: Option<String>,
-    /// What stays.
+    /// All that it is to have.
     pub finalizers: Vec<String>,
 }
 
@@ -85,6 +85,6 @@ pub struct FinalizerRemoval {
 pub struct Deletion {
     /// Which object.
     pub object: ObjectId,
-    /// Uid of the one that was seen: what was made in its place meanwhile stays. `None` only for what holds no data.
+    /// Uid of the object that was seen: what was made in its place meanwhile stays. `None` only for what holds no data.
     pub uid: Option<String>,
 }

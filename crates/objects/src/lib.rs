@@ -15,7 +15,7 @@ mod stored;
 mod write;
 
 pub use compare::{Difference, LentList, differences};
-pub use desired::{Deletion, DesiredObject, FinalizerRemoval, ObjectId, Precondition};
+pub use desired::{Deletion, DesiredObject, FinalizerChange, ObjectId, Precondition};
 pub use object::{Object, add_labels, json, merge_metadata, typed};
 pub use owner::{Owner, Pairs};
 pub use stored::Stored;

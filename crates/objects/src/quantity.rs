@@ -10,7 +10,7 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// Reads a quantity; `None` when the text is none, or one that is too large to compare (above 10²⁹).
+    /// Reads a quantity; `None` when the text is no quantity, or a quantity that is too large to compare (above 10²⁹).
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let end =

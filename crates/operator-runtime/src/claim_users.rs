@@ -18,7 +18,7 @@ const OVER: [&str; 2] = ["Succeeded", "Failed"];
 impl Applier {
     /// Kind and name of what uses each of these claims of a namespace, by the name of the claim, read past all caches: a StatefulSet that
     /// made it, or would take it up by its name, else a pod that mounts it and has not ended. `is_own` is asked with the labels of such a
-    /// pod, and those are left out. It takes the right to list both kinds; without the one for StatefulSets these are not looked at. Both
+    /// pod, and those are left out. It takes the right to list both kinds; without the right for StatefulSets these are not looked at. Both
     /// are listed once for all claims.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ pub mod batches;
 mod claim_users;
 pub mod client;
 pub mod clock;
-mod connections;
+pub mod connections;
 pub mod controller;
 pub mod entity;
 pub mod env;

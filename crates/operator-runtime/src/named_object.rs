@@ -106,7 +106,7 @@ struct Manager {
     operation: Option<String>,
 }
 
-/// What the metadata of an object say of whose it is. Each part is read by itself: one that cannot be read says nothing.
+/// What the metadata of an object say of whose it is. Each part is read by itself: a part that cannot be read says nothing.
 fn ownership(object: &str) -> Result<ObjectMeta, NotJson> {
     fn part<T: DeserializeOwned + Default>(metadata: &str, name: &str) -> Result<T, NotJson> {
         let text = json::member(metadata, name)?;

@@ -53,7 +53,7 @@ pub enum ProgramError {
     /// There are no threads.
     #[error("start the runtime: {0}")]
     Runtime(#[source] std::io::Error),
-    /// Nobody could end it.
+    /// Signals that end it could not be received.
     #[error("listen for signals: {0}")]
     Signals(#[source] std::io::Error),
     /// A metric cannot be had.

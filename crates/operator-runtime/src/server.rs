@@ -1,6 +1,5 @@
 //! The HTTP server of an operator: `/healthy`, `/ready`, `/metrics`, and `/healthz` of the exporter.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use http::{Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::connections;
+use crate::connections::{self, Requests};
 use crate::long_text::AnswerBody;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
@@ -181,13 +180,8 @@ impl Server {
         health: Health,
         metrics: Metrics,
     ) -> Result<Self, ServerError> {
-        // All addresses of both families: a pod may have those of one only. Where IPv6 is switched off, those of IPv4.
-        let listener = match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-            Ok(listener) => listener,
-            Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
-                .await
-                .map_err(|source| ServerError::Bind { port, source })?,
-        };
+        let listener =
+            connections::listen(port).await.map_err(|source| ServerError::Bind { port, source })?;
         Ok(Self { listener, served: Served { style, health, metrics } })
     }
 
@@ -199,7 +193,9 @@ impl Server {
     /// Serves until the token is cancelled.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
         let served = self.served;
-        connections::serve(self.listener, move |request| served.answer(&request), shutdown).await;
+        let answer = move |request| std::future::ready(served.answer(&request));
+        let plain = |stream| std::future::ready(Some(stream));
+        connections::serve(self.listener, Requests::Many, plain, answer, shutdown).await;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::plan::Plan;
 
@@ -25,8 +26,8 @@ impl fmt::Display for NeverComplete {
 
 impl std::error::Error for NeverComplete {}
 
-/// A plan, of which each kind may have more than [`Plan`] says.
-pub trait Planned {
+/// A plan, of which each kind may have more than [`Plan`] says. Any of them can be printed as a value, without what Secrets hold.
+pub trait Planned: Serialize {
     /// What it asks for.
     type Need;
     /// What it does beside writing objects.
@@ -46,7 +47,7 @@ pub trait Planned {
     }
 }
 
-impl<Need, Call, Statuses> Planned for Plan<Need, Call, Statuses> {
+impl<Need: Serialize, Call: Serialize, Statuses: Serialize> Planned for Plan<Need, Call, Statuses> {
     type Need = Need;
     type Call = Call;
     type Statuses = Statuses;

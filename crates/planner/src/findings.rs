@@ -34,7 +34,7 @@ impl Problem {
         Self { culprit: Culprit::Resource, field: field.into(), message: message.into() }
     }
 
-    /// The one that there is where a resource cannot be understood and nothing else says why.
+    /// The problem of a resource that cannot be understood where nothing else says why.
     pub(crate) fn not_understood() -> Self {
         Self::new("spec", "cannot be understood")
     }

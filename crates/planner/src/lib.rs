@@ -8,6 +8,7 @@
 pub mod clients;
 pub mod completion;
 mod envoy;
+pub mod evictions;
 pub mod findings;
 mod fingerprint;
 pub mod kafka;

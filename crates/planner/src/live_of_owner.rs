@@ -84,7 +84,7 @@ impl<'a> LiveOfOwner<'a> {
         }
     }
 
-    /// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out. `asked` says why it is
+    /// Of the objects that are wanted: those that belong to another owner, or of which the owner cannot be found out. `asked` says why it is
     /// not known of some whose they are, if that was asked.
     ///
     /// # Errors

@@ -1,52 +1,74 @@
-//! The pass over a node pool: one that no Kafka resource looks after is told what it lacks. Pure.
+//! The pass over a node pool: a pool that no Kafka resource looks after is told what it lacks. Pure.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::KafkaNodePool;
 use api::conditions::{Condition, merge, reasons, types};
 use api::kafka_node_pool::KafkaNodePoolStatus;
 use jiff::Timestamp;
+use objects::FinalizerChange;
+use serde::Serialize;
 
 use crate::completion::Observation;
 use crate::kafka::transitions::membership::Nobodys;
-use crate::plan;
+use crate::kafka::transitions::pool_finalizer;
+use crate::plan::{self, Never};
 
 /// What a pass over a pool does: it writes the status, if there is one to write.
-pub type Plan = plan::Plan<KafkaNamed, Infallible, Option<KafkaNodePoolStatus>>;
+pub type NodePoolPlan = plan::Plan<KafkaNamed, Never, Option<KafkaNodePoolStatus>>;
 
 /// What has to be known: whether there is a Kafka resource of this name in the namespace of the pool, though this operator
 /// does not look after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KafkaNamed(pub String);
 
 /// A node pool, and why no Kafka resource looks after it, if so.
 #[derive(Debug)]
-pub struct Observed {
+pub struct ObservedNodePool {
     /// The pool.
     pub pool: Arc<KafkaNodePool>,
     /// Why no Kafka resource looks after it.
     pub nobodys: Option<Nobodys>,
-    /// Whether the Kafka resource that it names exists; `None`: nobody asked.
+    /// Whether the Kafka resource that it names exists; `None`: the API server was not asked.
     pub exists: Option<bool>,
+    /// Whether its nodes are emptied before they leave.
+    pub drains: bool,
 }
 
-impl Observation for Observed {
-    type Plan = Plan;
+impl Observation for ObservedNodePool {
+    type Plan = NodePoolPlan;
     type Answer = bool;
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> NodePoolPlan {
         let missing = self.nobodys.as_ref().and_then(Nobodys::missing);
         match (missing, self.exists) {
-            (Some(missing), None) => Plan::asking(vec![KafkaNamed(missing.to_owned())]),
+            (Some(missing), None) => NodePoolPlan::asking(vec![KafkaNamed(missing.to_owned())]),
             // Another operator looks after it, or this one will in a moment.
-            (Some(_), Some(true)) => Plan::default(),
-            _ => Plan { status: status(&self.pool, self.nobodys.as_ref(), now), ..Plan::default() },
+            (Some(_), Some(true)) => NodePoolPlan::default(),
+            _ => NodePoolPlan {
+                status: self.status(now),
+                finalizers: self.released(),
+                ..NodePoolPlan::default()
+            },
         }
     }
 
     fn answer(&mut self, _: KafkaNamed, exists: bool) {
         self.exists = Some(exists);
+    }
+}
+
+impl ObservedNodePool {
+    fn status(&self, now: Timestamp) -> Option<KafkaNodePoolStatus> {
+        let stays = self.pool.metadata.deletion_timestamp.is_none();
+        stays.then(|| status(&self.pool, self.nobodys.as_ref(), now)).flatten()
+    }
+
+    /// Takes the finalizer off a pool whose nodes nobody empties: there is no cluster, or nobody asks for it any more.
+    fn released(&self) -> Vec<FinalizerChange> {
+        let is_held = self.drains && self.nobodys.is_none();
+        let change = (!is_held).then(|| pool_finalizer::change(&self.pool, false));
+        change.flatten().into_iter().collect()
     }
 }
 
@@ -76,6 +98,36 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_pool_is_held_for_its_nodes_only_while_a_cluster_empties_them() {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let pool: KafkaNodePool = serde_json::from_value(json!({
+            "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool", "metadata": {"name": "p", "namespace": "ns",
+                "deletionTimestamp": "2026-06-01T11:00:00Z", "resourceVersion": "7",
+                "finalizers": ["other", "kastellan.io/drain-nodes"]},
+            "spec": {"replicas": 1, "roles": ["broker"], "storage": {"type": "ephemeral"}},
+        }))
+        .unwrap();
+        let plan = |nobodys: Option<Nobodys>, drains| {
+            ObservedNodePool { pool: Arc::new(pool.clone()), nobodys, exists: Some(false), drains }.plan(now)
+        };
+        assert_eq!(plan(None, true), NodePoolPlan::default());
+        for released in [plan(None, false), plan(Some(Nobodys::NoKafka { label: "c".to_owned() }), true)] {
+            assert_eq!(released.finalizers[0].finalizers, ["other"]);
+            assert_eq!(released.finalizers[0].resource_version.as_deref(), Some("7"));
+            assert_eq!(released.status, None, "it goes");
+        }
+        let mut another = ObservedNodePool {
+            pool: Arc::new(pool.clone()),
+            nobodys: Some(Nobodys::NoKafka { label: "c".to_owned() }),
+            exists: None,
+            drains: true,
+        };
+        assert_eq!(another.plan(now).needs, [KafkaNamed("c".to_owned())]);
+        another.exists = Some(true);
+        assert_eq!(another.plan(now), NodePoolPlan::default(), "another operator looks after it");
+    }
 
     #[test]
     fn it_says_what_is_missing_and_takes_back_only_what_it_said() {

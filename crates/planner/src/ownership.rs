@@ -2,7 +2,7 @@
 //!
 //! Its own is what carries its labels, whoever made it (another operator of these resources, an earlier incarnation of the
 //! resource, a user with an authority of his own), what the resource or one of its parts owns although the labels are gone,
-//! and what the field manager of the operators applied. A controller that is somebody else's (`ownerReferences[].controller`)
+//! and what the field manager of the operators applied. Another controller (`ownerReferences[].controller`)
 //! outweighs all of these: two would write the object in turn.
 
 use std::sync::Arc;
@@ -170,7 +170,7 @@ impl Holder {
 }
 
 impl Holder {
-    /// Claims hold data, and may be made by hand for the node that is to find them: one that nothing else owns or uses is taken by its name.
+    /// Claims hold data, and may be made by hand for the node that is to find them: a claim that nothing else owns or uses is taken by its name.
     fn other_of_claim(
         &self,
         claimant: &Claimant<'_>,
@@ -201,7 +201,7 @@ pub enum Holding {
     Unknown,
 }
 
-/// An object that a resource needs, of somebody else's.
+/// An object that a resource needs and that belongs to another owner.
 #[derive(Debug)]
 pub struct Stranger {
     /// Which.
@@ -210,7 +210,7 @@ pub struct Stranger {
     pub whose: Whose,
 }
 
-/// Of the objects that a resource wants: those that belong to somebody else, and those of which it is not known whose they are.
+/// Of the objects that a resource wants: those that belong to another owner, and those of which the owner is not known.
 pub fn look<'a>(
     claimant: &Claimant<'_>,
     wanted: impl IntoIterator<Item = &'a ObjectId>,

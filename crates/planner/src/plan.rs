@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use objects::{Deletion, FinalizerRemoval, Write};
+use objects::{Deletion, FinalizerChange, Write};
 use serde::Serialize;
 
 use crate::findings::Held;
@@ -22,11 +22,11 @@ pub struct Plan<Need, Call, Status> {
     pub apply: Vec<Write>,
     /// Objects to delete.
     pub delete: Vec<Deletion>,
-    /// Finalizers to take off.
-    pub finalizers: Vec<FinalizerRemoval>,
+    /// Finalizers to take off, or to put on.
+    pub finalizers: Vec<FinalizerChange>,
     /// What is done beside that, for instance calls to Kafka.
     pub calls: Vec<Call>,
-    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
+    /// What is asked for and not carried out before an annotation approves it or its obstacle is gone; nothing else of the plan does
     /// any of it, and the status says so.
     pub held: Vec<Held>,
     /// What to write into the statuses.
@@ -82,6 +82,10 @@ impl<Need, Call, Status> Plan<Need, Call, Status> {
         self.look_again.map(|pause| pause.as_secs())
     }
 }
+
+/// What never comes: a plan of a kind that asks for nothing has no needs, one of a kind that only writes has no calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Never {}
 
 /// The statuses that a plan writes.
 pub trait Statuses {

@@ -132,6 +132,21 @@ impl PlanSettings {
         Switches { network_policies, pod_disruption_budgets }
     }
 
+    /// All images that the installation runs, its own and those of operands.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        let always = [&self.operator_image, &self.envoy_image, &self.image_builds.buildah_image];
+        let others = [
+            &self.topic_operator_image,
+            &self.user_operator_image,
+            &self.kafka_exporter_image,
+            &self.kafka_bridge_image,
+        ];
+        let versions = [&self.kafka_images, &self.kafka_connect_images, &self.kafka_mirror_maker2_images];
+        let all = always.into_iter().chain(others.into_iter().flatten());
+        let all = all.chain(versions.into_iter().flat_map(BTreeMap::values));
+        all.map(String::as_str).filter(|image| !image.is_empty())
+    }
+
     /// What holds for the pods of every kind.
     pub fn pod_defaults(&self) -> Defaults<'_> {
         Defaults {

@@ -39,7 +39,7 @@ pub fn find(version: &str) -> Option<&'static KafkaVersion> {
     supported().iter().find(|known| known.version == version)
 }
 
-/// The version that the field of a resource asks for. One that is older than all that are supported runs as the default version.
+/// The version that the field of a resource asks for. A version older than all that are supported runs as the default version.
 pub fn read(asked: Option<&str>, field: &str, findings: &mut Findings) -> Option<KafkaVersion> {
     let Some(asked) = asked else { return default_version().cloned() };
     if let Some(version) = find(asked) {

@@ -11,11 +11,13 @@ pub mod observed;
 pub(crate) mod options;
 pub mod plan;
 pub mod plan_size;
+pub mod plug_ins;
 pub(crate) mod pod;
 pub(crate) mod properties;
 pub(crate) mod read;
 pub mod roll;
 pub mod sharing;
+pub(crate) mod without_effect;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +58,8 @@ pub struct Workers {
     pub logging: Logging,
     /// Which metrics are offered to Prometheus.
     pub metrics: Option<Metrics>,
+    /// Whether their clients are traced.
+    pub is_traced: bool,
     /// Remote JMX.
     pub jmx: Option<Jmx>,
     /// Where their rack comes from.

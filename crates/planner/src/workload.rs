@@ -9,6 +9,7 @@ pub(crate) mod labels;
 pub(crate) mod manual_update;
 pub(crate) mod network_policy;
 pub(crate) mod operand;
+pub(crate) mod plug_in_words;
 pub(crate) mod pod;
 pub(crate) mod pod_set;
 pub(crate) mod probe;

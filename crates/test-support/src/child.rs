@@ -32,6 +32,8 @@ impl Child {
         // For Kubernetes' programs: on a machine of tests memory is at hand and processors are not. Beyond this the kernel's work with
         // ever more pages costs more than the collector's that it saves.
         command.env("GOGC", "400");
+        // But not all of it: with five times of what is in use, the server of the tests with large resources took 17 GB.
+        command.env("GOMEMLIMIT", "8GiB");
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let (stop, stopped) = mpsc::channel();
         let (started, start) = mpsc::channel();

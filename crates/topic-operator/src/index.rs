@@ -122,7 +122,7 @@ impl Index {
         }
     }
 
-    /// Who manages the topic that a resource wants: the one that manages it already, else one in the cluster's own
+    /// Which resource manages the topic that a resource wants: the resource that manages it already, else one in the cluster's own
     /// namespace, else the oldest, else the first by name. Only resources that `count` have a say, and none that was let go.
     pub(crate) fn claim(&self, resource: &TopicResource, count: impl Fn(&TopicResource) -> bool) -> Claim {
         let claimants = self.claims.get(resource.claimed_topic()).map_or(&[][..], Vec::as_slice);

@@ -1,7 +1,7 @@
 //! How many topics may go because their resources are missing.
 //!
 //! Without finalizers the operator sees of a deletion no more than that a resource is not there. Resources may also be lost:
-//! with the definition of their kind, or because somebody restored an older state of the API server. So only a part of the
+//! with the definition of their kind, or because an administrator restored an older state of the API server. So only a part of the
 //! topics goes at a time, and an administrator has time to bring the resources back.
 
 use std::{

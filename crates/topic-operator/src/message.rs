@@ -10,7 +10,7 @@ use crate::{resource::TopicResource, topic::ResourceRef};
 pub(crate) enum Message {
     /// A KafkaTopic as it is.
     Seen(Box<TopicResource>),
-    /// A KafkaTopic is gone, or its labels no longer select it. `told_finalizer`: the API server told of it as of one that had our
+    /// A KafkaTopic is gone, or its labels no longer select it. `told_finalizer`: the API server told of it as of a resource that had our
     /// finalizer and was not being deleted. That is so of every label that leaves, and of a deletion that the API server began
     /// before the finalizer was there.
     Gone { reference: ResourceRef, told_finalizer: bool },

@@ -82,7 +82,7 @@ impl TopicResource {
         self.finalizers.iter().any(|f| &**f == api::annotations::FINALIZER_TOPIC_OPERATOR)
     }
 
-    /// The topic this resource holds: the one it manages, or else the one it wants. A renamed resource keeps
+    /// The topic that this resource holds: the topic that it manages, or else the topic that it wants. A renamed resource keeps
     /// holding the topic it made.
     pub fn claimed_topic(&self) -> &str {
         self.status.topic_name.as_deref().unwrap_or(&self.topic_name)

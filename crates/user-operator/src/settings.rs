@@ -193,7 +193,7 @@ fn connection(from: &Env, properties: &Properties, namespace: &str) -> Connectio
     }
 }
 
-/// What plans depend on. `cluster` is the one that the users belong to, where it is known.
+/// What plans depend on. `cluster` is the cluster that the users belong to, where it is known.
 fn plan_settings(from: &Env, cluster: Option<String>) -> PlanSettings {
     PlanSettings {
         secret_prefix: from.string(names::SECRET_PREFIX, ""),

@@ -15,6 +15,7 @@ use planner::completion::complete;
 use planner::kafka::{
     answer::Answer,
     config::model::{self, Scope},
+    drain_view::DrainView,
     need::{Admission, Need, Silence, SilenceKind},
     observed::{ConfigView, KafkaView, Observed, QuorumView, TieredTopics},
     plan::{Plan, plan},
@@ -150,6 +151,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         Need::BrokerConfigs(brokers) => Answer::BrokerConfigs(
             brokers.keys().filter_map(|id| Some((*id, options_of(*id, observed)?))).collect(),
         ),
+        Need::Drain(_) => Answer::Drain(DrainView::default()),
         Need::TieredTopics => Answer::TieredTopics(TieredTopics::default()),
         Need::DefaultQuotas => Answer::DefaultQuotas(BTreeMap::new()),
         Need::AgentReports(_) => Answer::AgentReports(BTreeMap::new()),

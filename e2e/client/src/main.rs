@@ -3,6 +3,8 @@
 //! It runs in a pod with the Secrets of a KafkaUser mounted, as an application would, and talks through librdkafka:
 //! a client that shares no code with the operators.
 
+mod hold;
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -73,6 +75,9 @@ enum Job {
         #[arg(long)]
         pause: Option<u64>,
     },
+    /// Hold a connection to each broker that leads a partition, and say of each whether it is up and how often it was lost, until
+    /// the standard input ends.
+    Hold,
     /// Succeed when Kafka refuses this user to produce to the topic.
     ExpectDenied,
     /// Succeed when Kafka does not take this user for who it says it is.
@@ -96,6 +101,10 @@ async fn main() -> Result<()> {
                 stay(&consumer, Duration::from_secs(*seconds))?;
             }
             format!("consumed {count} records")
+        }
+        Job::Hold => {
+            hold::hold(&cli, started + deadline)?;
+            "held connections".to_owned()
         }
         Job::ExpectDenied => {
             tokio::time::timeout(deadline, expect_denied(&cli)).await.context("deadline passed")??;

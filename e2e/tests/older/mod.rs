@@ -1,5 +1,8 @@
 //! A manifest of Strimzi 0.34, applied as it was published: a cluster with ZooKeeper, Kafka 3.4 and a storage class `disk`.
 
+mod node_ports;
+mod others;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -164,6 +167,10 @@ async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
         )
         .await?;
     ensure!(scenario.kafka_pods(CLUSTER).await? == pods, "no pod may restart");
+    if e2e::is_beside_cluster() {
+        // On the heap: what the stages wait for is large.
+        Box::pin(node_ports::lead_to_the_brokers(&scenario, &pods)).await?;
+    }
     scenario.remove().await?;
     classes.delete("disk", &DeleteParams::default()).await?;
     Ok(())

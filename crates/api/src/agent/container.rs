@@ -64,6 +64,10 @@ pub const CLIENTS: &str = "/opt/kafka/clients";
 /// Folder of the passwords that the agent makes ready for JAAS configurations within configurations of connectors.
 pub const JAAS_PASSWORDS: &str = "/var/opt/kafka/jaas";
 
+/// Files in [`JAAS_PASSWORDS`] with the interceptors of the clients of connectors that read and that write: empty where their jars are
+/// not there, since a connector does not start with a class that is not there.
+pub const INTERCEPTOR_FILES: [&str; 2] = ["consumer-interceptors", "producer-interceptors"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use api::KafkaConnector;
 use objects::Stored;
 use operator_runtime::apply::Applier;
 use operator_runtime::client;
-use operator_runtime::env::Namespaces;
+use operator_runtime::env::{Env, Namespaces};
 use operator_runtime::limits::{Largest, Limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -13,12 +13,18 @@ use super::*;
 use crate::caches::KAFKA_BRIDGE;
 use crate::deleted_pods::DeletedPods;
 use crate::kafka::observe::Observer;
+use crate::kafka_connector::addresses::ConnectAddresses;
+use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::resources::Resources;
+use crate::kafka_connector::sharers::Sharers;
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
 use crate::{node_pools, unreadable, workers};
 use planner::settings::PlanSettings;
 use planner::workers::plan_size::Repeated;
+use planner::workers::sharing::{Field, Sharing};
+use test_support::ConnectStandIn;
+use tokio::time::Instant;
 
 fn object<K: Resource + DeserializeOwned>(value: Value) -> (ObjectRef, K)
 where
@@ -279,7 +285,7 @@ async fn no_pass_beside_kafka_looks_at_an_object_of_another_resource() {
     let connector = ObjectRef::new("ns", "connector-of-c42");
     assert_eq!(resources.of_cluster(&key), [connector.clone()].into());
     assert!(resources.is_declared(&key, &connector.name) && !resources.is_declared(&key, "connector-of-c41"));
-    assert!(resources.unreadable("ns").is_empty() && !resources.shares_connectors(&key));
+    assert!(resources.unreadable("ns").is_empty() && resources.sharing_connectors(&key).is_empty());
     assert_eq!(scanned(&caches) + connectors.scanned(), scanned_before, "a list of everything was read");
 }
 
@@ -379,4 +385,68 @@ fn a_connect_of_another_namespace_counts_when_its_workers_and_ones_own_are_ready
         assert_eq!(names(&caches, "b", "prod"), of_prod);
         assert_eq!(names(&caches, "a", "spy"), of_spy);
     }
+}
+
+#[test]
+fn what_is_written_in_one_namespace_brings_no_pass_to_others() {
+    let connect = |namespace: &str, name: &str| {
+        json!({"metadata": {"name": name, "namespace": namespace}, "spec": {
+            "bootstrapServers": "shop-kafka-bootstrap.b.svc:9092", "groupId": "etl", "configStorageTopic": "c",
+            "statusStorageTopic": "s", "offsetStorageTopic": "o"}})
+    };
+    let mut all: Vec<Value> = (0..300).map(|number| connect("a", &format!("spy-{number}"))).collect();
+    all.extend([connect("b", "prod"), connect("b", "beside")]);
+    let caches = Caches::of(Watched { connects: kind_of(all), ..caches(&[]).watched });
+    let told: Arc<std::sync::Mutex<BTreeMap<String, usize>>> = Arc::default();
+    let tells = Arc::clone(&told);
+    caches.on_change_of_sharing(move |other| {
+        let mut all = tells.lock().unwrap();
+        *all.entry(format!("{}/{}", other.namespace, other.name)).or_default() += 1;
+    });
+    let told = told.lock().unwrap();
+    // Each of four fields says it.
+    assert_eq!(
+        (told.get("b/prod"), told.get("b/beside")),
+        (Some(&4), Some(&4)),
+        "by the other one of the namespace alone"
+    );
+    let work: usize = told.values().sum();
+    assert!(work <= 302 * 100, "the work grows with all resources together: {work}");
+}
+
+#[tokio::test]
+async fn workers_of_another_namespace_hold_removals_only_where_they_show_the_same_connectors() {
+    let (own, theirs) = (ConnectStandIn::start().await.unwrap(), ConnectStandIn::start().await.unwrap());
+    let connect = |namespace: &str| {
+        json!({"metadata": {"name": "c", "namespace": namespace, "uid": namespace}, "spec": {
+            "bootstrapServers": "k:9092", "groupId": "g", "configStorageTopic": "c", "statusStorageTopic": "s",
+            "offsetStorageTopic": "o"}})
+    };
+    let connects = kind_of(vec![connect("a"), connect("b")]);
+    let caches = Caches::of(Watched { connects, ..caches(&[]).watched });
+    let given = format!("a/c={},b/c={}", own.address(), theirs.address());
+    let env = Env::from_map([(api::env::own::CONNECT_ADDRESSES, given)]);
+    let apis = Arc::new(Apis::new(caches.clone(), ConnectAddresses::from_env(&env), 1 << 20));
+    let sharers = Sharers::new(caches, Arc::clone(&apis), Arc::clone(&apis));
+    let key = ObjectRef::new("a", "c");
+    let holds = async |namespace: &str| {
+        let Look::Here(listed) = apis.of(&key, None).unwrap().look(Instant::now()).await else {
+            panic!("it does not answer")
+        };
+        let (kind, name) = (KAFKA_CONNECT, "c".to_owned());
+        let other =
+            Sharing { kind, namespace: namespace.to_owned(), name, field: Field::GroupId, is_apart: false };
+        let mut all = [other];
+        sharers.judge(&crate::caches::connect(&key), &listed, &mut all).await;
+        all[0].shares_connectors()
+    };
+    own.put("old");
+    assert!(!holds("b").await, "its workers have nothing of this");
+    theirs.put("other");
+    assert!(!holds("b").await, "they have something else");
+    assert!(holds("a").await, "in one namespace what is written counts");
+    theirs.put("old");
+    assert!(holds("b").await, "they have it, too");
+    theirs.set_away(true);
+    assert!(holds("b").await, "for a while nobody knows");
 }

@@ -11,6 +11,12 @@ use planner::{kafka_connect, kafka_mirror_maker2};
 
 use super::{Caches, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2, Watched};
 
+/// Others of the same namespace that are found for one resource.
+const BESIDE: usize = 100;
+/// Resources of other namespaces that one look goes over, and others at work that are found. Whoever writes many of them makes no look longer.
+const LOOKED_AT: usize = 1000;
+const ELSEWHERE: usize = 100;
+
 /// Resources by the names that their workers have for themselves.
 #[derive(Clone)]
 pub(super) struct Groups {
@@ -28,23 +34,50 @@ impl Groups {
         }
     }
 
-    /// The others beside one resource of a kind with these names.
-    fn sharing(&self, of: (&str, &ObjectRef), names: BTreeSet<GroupKey>) -> Vec<Sharing> {
+    /// Others of the same namespace beside one resource of a kind with these names.
+    fn beside(&self, of: (&str, &ObjectRef), names: &BTreeSet<GroupKey>) -> BTreeSet<Sharing> {
+        let namespace = &of.1.namespace;
         let mut found = BTreeSet::new();
         for own in names {
             let all = [
-                (KAFKA_CONNECT, self.connects.keys_of(&own)),
-                (KAFKA_MIRROR_MAKER2, self.mirror_makers.keys_of(&own)),
+                (KAFKA_CONNECT, self.connects.keys_within(own, namespace, BESIDE)),
+                (KAFKA_MIRROR_MAKER2, self.mirror_makers.keys_within(own, namespace, BESIDE)),
             ];
             for (kind, others) in all {
-                for other in others.into_iter().filter(|other| (kind, other) != of) {
-                    let ObjectRef { namespace, name } = other;
-                    found.insert(Sharing { kind, namespace, name, field: own.field });
-                }
+                let others = others.into_iter().filter(|other| (kind, other) != of);
+                found.extend(others.take(BESIDE.saturating_sub(found.len())).map(named(kind, own)));
             }
         }
-        found.into_iter().collect()
+        found
     }
+
+    /// Those of other namespaces for which `counts` is true.
+    fn elsewhere(
+        &self,
+        namespace: &str,
+        names: &BTreeSet<GroupKey>,
+        counts: impl Fn(&str, &ObjectRef) -> bool,
+    ) -> BTreeSet<Sharing> {
+        let (mut found, mut left) = (BTreeSet::new(), LOOKED_AT);
+        for own in names {
+            for kind in [KAFKA_CONNECT, KAFKA_MIRROR_MAKER2] {
+                let others = if kind == KAFKA_CONNECT {
+                    self.connects.keys_outside(own, namespace, left)
+                } else {
+                    self.mirror_makers.keys_outside(own, namespace, left)
+                };
+                left = left.saturating_sub(others.len());
+                let others = others.into_iter().filter(|other| counts(kind, other));
+                found.extend(others.take(ELSEWHERE.saturating_sub(found.len())).map(named(kind, own)));
+            }
+        }
+        found
+    }
+}
+
+fn named(kind: &'static str, own: &GroupKey) -> impl Fn(ObjectRef) -> Sharing {
+    let field = own.field;
+    move |ObjectRef { namespace, name }| Sharing { kind, namespace, name, field, is_apart: false }
 }
 
 impl Caches {
@@ -52,34 +85,24 @@ impl Caches {
     /// that are ready count, here and there: then both have joined. What the author of a resource merely writes does nothing to
     /// other namespaces, and tells him nothing of them.
     pub fn sharing(&self, key: &ObjectRef, connect: &KafkaConnect) -> Vec<Sharing> {
-        self.at_work((KAFKA_CONNECT, key), self.naming_with(key, connect))
+        self.at_work((KAFKA_CONNECT, key), &kafka_connect::group::keys(connect))
     }
 
     /// The same of a KafkaMirrorMaker2.
     pub fn sharing_of_mirror_maker(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2) -> Vec<Sharing> {
-        self.at_work((KAFKA_MIRROR_MAKER2, key), self.naming_with_mirror_maker(key, resource))
-    }
-
-    /// Other resources that write a name that this KafkaConnect writes.
-    fn naming_with(&self, key: &ObjectRef, connect: &KafkaConnect) -> Vec<Sharing> {
-        self.lookups.groups.sharing((KAFKA_CONNECT, key), kafka_connect::group::keys(connect))
-    }
-
-    fn naming_with_mirror_maker(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2) -> Vec<Sharing> {
-        let names = kafka_mirror_maker2::group::keys(resource);
-        self.lookups.groups.sharing((KAFKA_MIRROR_MAKER2, key), names)
+        self.at_work((KAFKA_MIRROR_MAKER2, key), &kafka_mirror_maker2::group::keys(resource))
     }
 
     /// Those of one's own namespace, and those at work of others if one is at work oneself.
-    fn at_work(&self, (kind, key): (&str, &ObjectRef), mut found: Vec<Sharing>) -> Vec<Sharing> {
-        if found.iter().any(|other| other.namespace != key.namespace) {
-            let works = self.has_ready_worker(kind, &key.namespace, &key.name);
-            found.retain(|other| {
-                other.namespace == key.namespace
-                    || works && self.has_ready_worker(other.kind, &other.namespace, &other.name)
-            });
+    fn at_work(&self, (kind, key): (&str, &ObjectRef), names: &BTreeSet<GroupKey>) -> Vec<Sharing> {
+        let groups = &self.lookups.groups;
+        let mut found = groups.beside((kind, key), names);
+        if self.has_ready_worker(kind, &key.namespace, &key.name) {
+            let is_at_work =
+                |kind: &str, other: &ObjectRef| self.has_ready_worker(kind, &other.namespace, &other.name);
+            found.extend(groups.elsewhere(&key.namespace, names, is_at_work));
         }
-        found
+        found.into_iter().collect()
     }
 
     fn has_ready_worker(&self, kind: &str, namespace: &str, name: &str) -> bool {
@@ -91,23 +114,25 @@ impl Caches {
         self.pods_of_set(&ObjectRef::new(namespace, set)).iter().any(|pod| is_ready(pod))
     }
 
-    /// Queues every resource that shared a name with the changed resource, or shares a name with it now.
+    /// Queues every resource of the same namespace that shared a name with the changed resource, or shares a name with it now. Those of other
+    /// namespaces see it in their next pass: what is written here makes no work there, and the watch does not wait for any.
     pub fn on_change_of_sharing(&self, tell: impl Fn(&Sharing) + Clone + Send + Sync + 'static) {
         let tells = tell.clone();
-        follow(&self.connects, self, Self::naming_with, tells);
-        follow(&self.mirror_makers, self, Self::naming_with_mirror_maker, tell);
+        follow(&self.connects, self, KAFKA_CONNECT, kafka_connect::group::keys, tells);
+        follow(&self.mirror_makers, self, KAFKA_MIRROR_MAKER2, kafka_mirror_maker2::group::keys, tell);
     }
 }
 
 fn follow<K>(
     cache: &Cache<K>,
     caches: &Caches,
-    sharing: fn(&Caches, &ObjectRef, &K) -> Vec<Sharing>,
+    kind: &'static str,
+    names: fn(&K) -> BTreeSet<GroupKey>,
     tell: impl Fn(&Sharing) + Send + Sync + 'static,
 ) where
     K: kube::Resource + Send + Sync + 'static,
 {
-    let known = caches.clone();
+    let groups = caches.lookups.groups.clone();
     cache.on_change(move |event| {
         if !more_than_status_changed(event) {
             return;
@@ -115,7 +140,7 @@ fn follow<K>(
         let old = if let Event::Applied { old, .. } = event { *old } else { None };
         let both = old.into_iter().chain([event.latest()]);
         let others: BTreeSet<Sharing> =
-            both.flat_map(|resource| sharing(&known, event.key(), resource)).collect();
+            both.flat_map(|resource| groups.beside((kind, event.key()), &names(resource))).collect();
         others.iter().for_each(&tell);
     });
 }

@@ -1,6 +1,6 @@
 //! Admin clients of each cluster, with the operator's own certificate: one for the brokers, one for the controllers.
 //!
-//! Whoever may make Services in a namespace can have names of it lead anywhere, also to the Kafka of somebody else, where the operator
+//! Whoever may make Services in a namespace can have names of it lead anywhere, also to the Kafka of another tenant, where the operator
 //! may go and that person may not. So no node is asked for anything before it has said that it belongs to the cluster with the id that
 //! the nodes were started with; and where no certificate proves who a node is, only the addresses of pods of the cluster's own pod sets
 //! are connected to.
@@ -24,7 +24,7 @@ use planner::kafka::transitions::internal_security;
 
 use crate::lock::lock;
 
-/// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
+/// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on a broker that is down.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest answer of a broker that is read, in MiB, unless `KASTELLAN_MAX_ANSWER_MIB` says otherwise: three times the list

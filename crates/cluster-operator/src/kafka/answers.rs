@@ -19,10 +19,11 @@ use super::observe::Observer;
 use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
 use super::views::Views;
-use super::{dry_run, kafka_calls, option_calls, roll_calls};
+use super::{drain_calls, dry_run, kafka_calls, option_calls, roll_calls};
 use crate::caches::Caches;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
+use planner::kafka::drain_view::DrainView;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
 use planner::kafka::pod_state;
@@ -45,6 +46,8 @@ pub(crate) struct Answers {
     views: Views,
     /// With which options the brokers run.
     configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
+    /// How far partitions are moved off nodes.
+    drains: Asking<BTreeSet<i32>, DrainView>,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
     /// Which brokers did not answer that question.
@@ -76,6 +79,7 @@ impl Answers {
             nodes: KubernetesNodes::default(),
             views: Views::new(queue),
             configs: Asking::second(queue.clone()),
+            drains: Asking::second(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),
             quotas: Asking::second(queue.clone()),
@@ -179,6 +183,11 @@ impl Answers {
                 };
                 self.views.replicas(key, patience, question).await.map(Answer::BrokersWithReplicas)
             }
+            Need::Drain(nodes) => {
+                let (admin, asked) = (self.brokers(key, observed)?, nodes.clone());
+                let question = async move { drain_calls::look(&admin, &asked).await };
+                self.drains.answer(key, nodes.clone(), patience, question).await.map(Answer::Drain)
+            }
             Need::BrokerConfigs(pods) => {
                 let admin = self.brokers(key, observed)?;
                 let brokers: BTreeSet<i32> = pods.keys().copied().collect();
@@ -269,6 +278,7 @@ impl Answers {
         if !pod_state::some_broker_is_ready(observed) {
             self.views.forget(key);
             self.configs.forget(key);
+            self.drains.forget(key);
             self.quotas.forget(key);
             self.tiered.forget(key);
         }
@@ -279,6 +289,7 @@ impl Answers {
         self.clients.forget(key);
         self.views.forget(key);
         self.configs.forget(key);
+        self.drains.forget(key);
         self.rolls.forget(key);
         self.silent.forget(key);
         self.quotas.forget(key);

@@ -9,7 +9,7 @@ use kafka_admin::{
 };
 
 use super::call_error::{Error, call};
-use super::option_calls;
+use super::{drain_calls, option_calls};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::observed::KafkaView;
@@ -107,6 +107,11 @@ pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<BTreeMap<OptionCh
                 outcome.map_err(|source| Error::Refused { action: action.to_owned(), source })?;
             }
         }
+        AdminCall::MovePartitions { throttled, rates, moves } => {
+            drain_calls::move_partitions(admin, throttled, rates, moves).await?;
+        }
+        AdminCall::CancelMoves { partitions } => drain_calls::cancel(admin, partitions).await?,
+        AdminCall::TakeOffThrottles { topics, rates } => drain_calls::take_off(admin, topics, rates).await?,
         AdminCall::UnregisterBroker { broker } => {
             let action = format!("unregister broker {broker}");
             admin.unregister_broker(*broker).await.map_err(call(&action))?;

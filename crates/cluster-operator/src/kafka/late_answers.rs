@@ -225,7 +225,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
         }
     }
 
-    /// Ends the question to a cluster that is gone, or that has nobody who could answer.
+    /// Ends the question to a cluster that is gone, or that has no broker that could answer.
     pub(crate) fn forget(&self, key: &ObjectRef) {
         let question = self.lock().remove(key).and_then(|state| state.question);
         if let Some((_, question)) = question {

@@ -5,6 +5,7 @@ mod agents;
 pub(crate) mod answers;
 pub(crate) mod call_error;
 mod call_time;
+pub mod drain_calls;
 pub(crate) mod dry_run;
 pub mod kafka_calls;
 pub(crate) mod late_answers;

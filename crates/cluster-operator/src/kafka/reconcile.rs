@@ -33,6 +33,7 @@ use crate::room::Room;
 use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
+use planner::kafka::drain_view::DrainProgress;
 use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
 use planner::kafka::taken_up::Waiting;
@@ -47,6 +48,8 @@ struct Memory {
     put_off: Option<PutOff>,
     /// Pods that the last plan waited for to take new certificates up.
     taking_up: BTreeMap<String, Waiting>,
+    /// How far partitions were moved off nodes in the last pass.
+    draining: Option<DrainProgress>,
     /// What the roll waited for in the last pass.
     waited_for: Option<String>,
 }
@@ -136,14 +139,15 @@ impl Reconciler {
             observed.options.clone_from(&memory.options);
             observed.put_off.clone_from(&memory.put_off);
             observed.taking_up.clone_from(&memory.taking_up);
+            observed.draining.clone_from(&memory.draining);
         });
         self.answers.forget_unless_ready(key, &observed);
         Ok((observed, referred))
     }
 
-    /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource
+    /// Keeps for the next pass what this one found out about the options of brokers, and about partitions that move. A plan without nodes, of a resource
     /// that is wrong, knows nothing of them.
-    fn remember_options(
+    fn remember(
         &self,
         key: &ObjectRef,
         plan: &Plan,
@@ -163,7 +167,10 @@ impl Reconciler {
         if !told {
             options.settled = None;
         }
-        self.memory(|memories| memories.entry(key.clone()).or_default().options = options);
+        self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            (memory.options, memory.draining) = (options, plan.draining.clone());
+        });
     }
 
     /// Writes into the annotations of pods that they run with their new certificates, and keeps for the next pass which pods do not yet.
@@ -187,6 +194,7 @@ impl Reconciler {
                     taking_up.entry(taken.pod.clone()).or_insert_with(|| Waiting {
                         wanted: taken.annotations.clone(),
                         since: Timestamp::UNIX_EPOCH,
+                        asked: clock::now(),
                     });
                 }
             }

@@ -262,7 +262,7 @@ type Topics = BTreeMap<String, TopicDescription>;
 
 /// Waits until a broker has heard of everything up to this offset of the metadata log. It may have fetched that and not have taken
 /// it in yet: an overloaded broker still calls replicas in sync that left long ago.
-async fn up_to_date(admin: &Admin, broker: i32, committed: i64) -> Result<(), Error> {
+pub(super) async fn up_to_date(admin: &Admin, broker: i32, committed: i64) -> Result<(), Error> {
     let (pause, times) = CATCHES_UP;
     let mut last = 0;
     for attempt in 0..times {

@@ -57,7 +57,7 @@ impl Views {
         self.with_replicas.answer(key, (), patience, question).await.map(|(_, holders)| holders)
     }
 
-    /// Ends the questions to a cluster that is gone, or that has nobody who could answer.
+    /// Ends the questions to a cluster that is gone, or that has no broker that could answer.
     pub(super) fn forget(&self, key: &ObjectRef) {
         self.alone.forget(key);
         self.with_replicas.forget(key);

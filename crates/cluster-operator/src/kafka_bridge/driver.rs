@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use api::KafkaBridge;
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::kafka_bridge::observed::{Live, View};
+use planner::kafka_bridge::observed::{BridgeView, LiveBridge};
 use planner::kafka_bridge::references;
-use planner::workers::need::Need;
+use planner::workers::need::WorkerNeed;
 use planner::workers::plan_size::Repeated;
 
 use crate::caches::{self, Caches, KAFKA_BRIDGE};
@@ -33,16 +33,16 @@ impl Bridges {
 impl Kind for Bridges {
     const NAME: &'static str = KAFKA_BRIDGE;
     type Resource = KafkaBridge;
-    type Observed = View;
+    type Observed = BridgeView;
     type Said = ();
 
     fn resources(&self) -> &Cache<KafkaBridge> {
         &self.caches.bridges
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<BridgeView>, Error> {
         let owner = caches::bridge(key);
-        let bridge = match workers::find::<Live>(&self.caches.bridges, &self.observer, &owner).await? {
+        let bridge = match workers::find::<LiveBridge>(&self.caches.bridges, &self.observer, &owner).await? {
             Found::Live(bridge) => bridge,
             Found::Other(seen) => return Ok(seen),
         };
@@ -52,19 +52,24 @@ impl Kind for Bridges {
         let (references, deleted_pods) = (references::of(&bridge), DeletedPods::default());
         let seen = self.observer.observe(&owner, references, repeated, &deleted_pods).await?;
         let Some((observed, place)) = seen else { return Ok(Seen::Settled(BUSY)) };
-        Ok(Seen::Placed(View::Live(Box::new(Live { bridge, observed })), place))
+        Ok(Seen::Placed(BridgeView::Live(Box::new(LiveBridge { bridge, observed })), place))
     }
 
-    fn looked_after<'a>(&self, view: &'a View) -> Option<&'a Arc<KafkaBridge>> {
+    fn looked_after<'a>(&self, view: &'a BridgeView) -> Option<&'a Arc<KafkaBridge>> {
         view.looked_after()
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(
+        &self,
+        _: &ObjectRef,
+        _: &BridgeView,
+        needs: Vec<WorkerNeed>,
+    ) -> Result<AnswersOf<Self>, Error> {
         Ok(workers::answer(&self.means.applier, &self.caches, needs).await)
     }
 
     /// There are none: Kubernetes restarts the pods of a Deployment by itself.
-    async fn call(&self, _: &ObjectRef, _: &View, (): &()) -> Result<(), Error> {
+    async fn call(&self, _: &ObjectRef, _: &BridgeView, (): &()) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -6,9 +6,10 @@ use api::KafkaConnect;
 use api::conditions::reasons;
 use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::kafka_connect::observed::{Live, View};
+use planner::kafka_connect::observed::{ConnectView, LiveConnect};
 use planner::kafka_connect::{references, status};
-use planner::workers::need::Need;
+use planner::workers::need::WorkerNeed;
+use planner::workers::observed::ObservedWorkers;
 use planner::workers::plan_size::Repeated;
 use planner::workers::roll::WorkerRestart;
 
@@ -38,10 +39,15 @@ impl Connects {
     }
 }
 
+fn observed_of(view: &ConnectView) -> Option<&ObservedWorkers> {
+    let ConnectView::Live(live) = view else { return None };
+    Some(&live.observed)
+}
+
 impl Kind for Connects {
     const NAME: &'static str = KAFKA_CONNECT;
     type Resource = KafkaConnect;
-    type Observed = View;
+    type Observed = ConnectView;
     /// Whether the pod of a worker was deleted.
     type Said = bool;
 
@@ -49,45 +55,58 @@ impl Kind for Connects {
         &self.caches.connects
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<ConnectView>, Error> {
         let owner = caches::connect(key);
-        let connect = match workers::find::<Live>(&self.caches.connects, &self.observer, &owner).await? {
-            Found::Live(connect) => connect,
-            Found::Other(seen) => return Ok(seen),
-        };
+        let connect =
+            match workers::find::<LiveConnect>(&self.caches.connects, &self.observer, &owner).await? {
+                Found::Live(connect) => connect,
+                Found::Other(seen) => return Ok(seen),
+            };
         let bytes = self.caches.connects.bytes_when_read(key);
         let repeated = Repeated { workers: connect.spec.replicas, bytes, connectors: 0 };
         let references = references::of(&connect);
         let seen = self.observer.observe(&owner, references, repeated, &self.deleted_pods).await?;
         let Some((mut observed, place)) = seen else { return Ok(Seen::Settled(BUSY)) };
         observed.sharing = self.caches.sharing(key, &connect);
-        observed.plugins = self.plugins.of(key, &observed.fingerprint_of_pods());
-        Ok(Seen::Placed(View::Live(Box::new(Live { connect, observed })), place))
+        let pods = observed.fingerprint_of_pods();
+        observed.plugins = self.plugins.of(key, &pods);
+        observed.missing_plug_ins = self.plugins.missing(key, &pods);
+        Ok(Seen::Placed(ConnectView::Live(Box::new(LiveConnect { connect, observed })), place))
     }
 
-    fn looked_after<'a>(&self, view: &'a View) -> Option<&'a Arc<KafkaConnect>> {
+    fn looked_after<'a>(&self, view: &'a ConnectView) -> Option<&'a Arc<KafkaConnect>> {
         view.looked_after()
     }
 
-    fn pod<'a>(&self, view: &'a View, name: &str) -> Option<&'a Arc<Pod>> {
-        let View::Live(live) = view else { return None };
+    fn pod<'a>(&self, view: &'a ConnectView, name: &str) -> Option<&'a Arc<Pod>> {
+        let ConnectView::Live(live) = view else { return None };
         live.observed.pods.get(name)
     }
 
-    async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(
+        &self,
+        key: &ObjectRef,
+        view: &ConnectView,
+        needs: Vec<WorkerNeed>,
+    ) -> Result<AnswersOf<Self>, Error> {
         let uid = view.looked_after().and_then(|connect| connect.metadata.uid.clone());
-        let (mut answers, others) = self.plugins.answer(key, uid.as_deref(), needs);
+        let (mut answers, others) = self.plugins.answer(key, uid.as_deref(), observed_of(view), needs);
         answers.extend(workers::answer(&self.means.applier, &self.caches, others).await);
         Ok(answers)
     }
 
-    async fn call(&self, key: &ObjectRef, view: &View, restart: &WorkerRestart) -> Result<bool, Error> {
+    async fn call(
+        &self,
+        key: &ObjectRef,
+        view: &ConnectView,
+        restart: &WorkerRestart,
+    ) -> Result<bool, Error> {
         let Some(pod) = self.pod(view, &restart.pod) else { return Ok(false) };
         workers::restart(&self.means, &self.deleted_pods, key, pod, restart).await
     }
 
     /// Only a build is beside the workers: they are looked after all the same.
-    fn refused_beside(&self, view: &View, error: carry_out::Error) -> Error {
+    fn refused_beside(&self, view: &ConnectView, error: carry_out::Error) -> Error {
         let builds = view.looked_after().is_some_and(|connect| connect.spec.build.is_some());
         let carry_out::Error::Apply(refused) = &error else { return error.into() };
         if !builds {

@@ -1,6 +1,5 @@
 //! Makes the calls of plans. No policy.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::common::connector::ConnectorState;
@@ -9,10 +8,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use operator_runtime::apply::Applier;
 use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
-use planner::kafka_connector::call::Call;
+use planner::kafka_connector::call::ConnectorCall;
 use planner::kafka_connector::offsets::{self, Change, Holder};
 use planner::kafka_connector::past::FailureKind;
-use planner::kafka_connector::unlisted::{self, Next};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -32,6 +30,12 @@ impl Failed {
     /// The cluster cannot be asked: why.
     pub(crate) fn unasked(message: String) -> Self {
         Self { kind: FailureKind::Silence, message }
+    }
+
+    /// Connect has the connector already, and does not list it. `has_options`: with the options that it was to be made with.
+    fn unlisted(name: &str, has_options: bool) -> Self {
+        let kind = if has_options { FailureKind::NotStarted } else { FailureKind::OtherOptions };
+        Self { kind, message: format!("connector '{name}' has no state yet") }
     }
 }
 
@@ -68,68 +72,48 @@ pub(crate) async fn make(
     mandate: &Mandate,
     applier: &Applier,
     subject: &Subject<'_>,
-    call: &Call,
+    call: &ConnectorCall,
 ) -> Result<(), Failed> {
     let name = subject.name;
     let connect = &api.connect;
     let still = || mandate.check().is_ok();
     match call {
-        Call::Create { config, state } => {
+        ConnectorCall::Create { config, state } => {
             let new = NewConnector { name, config, initial_state: target(*state) };
             match lane(api, still, name, "create", connect.create(&new)).await {
-                // The list of connectors has only those that have a state.
-                Err(ConnectError::Exists { .. }) => exists(api, still, name, (config, *state)).await,
+                // The list of connectors has only those that have a state. The next plan says what is done about this one.
+                Err(ConnectError::Exists { .. }) => {
+                    let found = lane(api, still, name, "read", connect.connector(name)).await?;
+                    Err(Failed::unlisted(name, found.config == *config))
+                }
                 made => Ok(made?),
             }
         }
-        Call::Configure { config } => {
+        ConnectorCall::Configure { config } => {
             Ok(lane(api, still, name, "configure", connect.configure(name, config)).await?)
         }
-        Call::Resume => Ok(lane(api, still, name, "resume", connect.resume(name)).await?),
-        Call::Pause => Ok(lane(api, still, name, "pause", connect.pause(name)).await?),
-        Call::Stop => Ok(lane(api, still, name, "stop", connect.stop(name)).await?),
-        Call::Restart { include_tasks, only_failed, .. } => {
+        ConnectorCall::Resume => Ok(lane(api, still, name, "resume", connect.resume(name)).await?),
+        ConnectorCall::Pause => Ok(lane(api, still, name, "pause", connect.pause(name)).await?),
+        ConnectorCall::Stop => Ok(lane(api, still, name, "stop", connect.stop(name)).await?),
+        ConnectorCall::Restart { include_tasks, only_failed, .. } => {
             let what = Restart { include_tasks: *include_tasks, only_failed: *only_failed };
             Ok(lane(api, still, name, "restart", connect.restart(name, what)).await?)
         }
-        Call::RestartTask { task } => {
+        ConnectorCall::RestartTask { task } => {
             Ok(lane(api, still, name, "restart a task of", connect.restart_task(name, *task)).await?)
         }
-        Call::ResetOffsets => {
+        ConnectorCall::ResetOffsets => {
             Ok(lane(api, still, name, "reset the offsets of", connect.reset_offsets(name)).await?)
         }
-        Call::ListOffsets { config_map } => {
+        ConnectorCall::ListOffsets { config_map } => {
             let offsets = lane(api, still, name, "list the offsets of", connect.offsets(name)).await?;
             write_offsets(applier, subject, config_map, &offsets).await
         }
-        Call::AlterOffsets { config_map } => {
+        ConnectorCall::AlterOffsets { config_map } => {
             let existing = read_config_map(applier, subject, config_map).await?;
             let offsets =
                 offsets::read(config_map, subject.offsets_key, existing.as_ref()).map_err(of_config_map)?;
             Ok(lane(api, still, name, "alter the offsets of", connect.alter_offsets(name, &offsets)).await?)
-        }
-    }
-}
-
-/// Does about a connector that exists without a state what [`unlisted::next`] says.
-async fn exists(
-    api: &Api,
-    still: impl Fn() -> bool + Copy,
-    name: &str,
-    (config, state): (&BTreeMap<String, String>, ConnectorState),
-) -> Result<(), Failed> {
-    let connect = &api.connect;
-    let info = lane(api, still, name, "read", connect.connector(name)).await?;
-    match unlisted::next(&info.config, config, state) {
-        Next::Configure => Ok(lane(api, still, name, "configure", connect.configure(name, config)).await?),
-        Next::Wait(call) => {
-            match call {
-                Some(Call::Stop) => lane(api, still, name, "stop", connect.stop(name)).await?,
-                Some(Call::Pause) => lane(api, still, name, "pause", connect.pause(name)).await?,
-                _ => {}
-            }
-            let message = format!("connector '{name}' has no state yet");
-            Err(Failed { kind: FailureKind::NotStarted, message })
         }
     }
 }

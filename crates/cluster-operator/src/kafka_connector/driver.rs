@@ -12,8 +12,10 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::Observation as _;
 use planner::kafka_connector::actual::{Actual, Part, State};
-use planner::kafka_connector::call::Call;
-use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, SeenInConnect};
+use planner::kafka_connector::call::ConnectorCall;
+use planner::kafka_connector::observed::{
+    Cluster, ConnectorAnswer, ConnectorNeed, ConnectorPlan, ObservedConnector, SeenInConnect,
+};
 use planner::kafka_connector::offsets::{Holder, KEY};
 use planner::kafka_connector::transition::Doing;
 use planner::view::is_paused;
@@ -112,14 +114,14 @@ impl Connectors {
 impl Kind for Connectors {
     const NAME: &'static str = kinds::KAFKA_CONNECTOR;
     type Resource = KafkaConnector;
-    type Observed = Observed;
+    type Observed = ObservedConnector;
     type Said = Result<(), Failed>;
 
     fn resources(&self) -> &Cache<KafkaConnector> {
         &self.resources.connectors
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<Observed>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<ObservedConnector>, Error> {
         let Some(connector) = self.resources.connectors.get(key) else {
             return Ok(Seen::Settled(Outcome::Done));
         };
@@ -139,7 +141,7 @@ impl Kind for Connectors {
             _ => SeenInConnect::Unasked,
         };
         let answered = memory.answered.clone();
-        let mut observed = Observed {
+        let mut observed = ObservedConnector {
             connector,
             cluster,
             seen,
@@ -158,32 +160,32 @@ impl Kind for Connectors {
         Ok(Seen::Live(observed))
     }
 
-    fn looked_after<'a>(&self, observed: &'a Observed) -> Option<&'a Arc<KafkaConnector>> {
+    fn looked_after<'a>(&self, observed: &'a ObservedConnector) -> Option<&'a Arc<KafkaConnector>> {
         Some(&observed.connector)
     }
 
     async fn answer(
         &self,
         key: &ObjectRef,
-        observed: &Observed,
-        needs: Vec<Need>,
+        observed: &ObservedConnector,
+        needs: Vec<ConnectorNeed>,
     ) -> Result<AnswersOf<Self>, Error> {
         let mut answers = Vec::with_capacity(needs.len());
         for need in needs {
             let answer = match &need {
-                Need::ConnectNamed(name) => {
+                ConnectorNeed::ConnectNamed(name) => {
                     let cluster = ObjectRef::new(&key.namespace, name);
                     let exists = self.means.applier.metadata::<KafkaConnect>(&cluster).await?.is_some();
-                    Answer::Exists(exists)
+                    ConnectorAnswer::Exists(exists)
                 }
-                Need::Topics => {
+                ConnectorNeed::Topics => {
                     self.memories.change(key, |memory| memory.topics_wanted = false);
                     let cluster = resources::cluster(key, &observed.connector);
                     let topics = match cluster.and_then(|cluster| self.api(&cluster)) {
                         Some(api) => calls::topics(&api, &key.name).await.ok(),
                         None => None,
                     };
-                    Answer::Topics(topics)
+                    ConnectorAnswer::Topics(topics)
                 }
             };
             answers.push((need, answer));
@@ -194,7 +196,7 @@ impl Kind for Connectors {
     async fn call(
         &self,
         key: &ObjectRef,
-        observed: &Observed,
+        observed: &ObservedConnector,
         doing: &Doing,
     ) -> Result<Result<(), Failed>, Error> {
         let Some(cluster) = resources::cluster(key, &observed.connector) else { return Ok(Ok(())) };
@@ -219,8 +221,8 @@ impl Kind for Connectors {
     async fn after(
         &self,
         key: &ObjectRef,
-        observed: &Observed,
-        plan: &Plan,
+        observed: &ObservedConnector,
+        plan: &ConnectorPlan,
         done: Done<Result<(), Failed>>,
     ) -> Result<After<KafkaConnectorStatus>, Error> {
         let mut after = After::default();
@@ -262,19 +264,19 @@ impl Kind for Connectors {
     }
 }
 
-pub(crate) fn words(call: &Call) -> &'static str {
+pub(crate) fn words(call: &ConnectorCall) -> &'static str {
     match call {
-        Call::Create { .. } => "create",
-        Call::Configure { .. } => "configure",
-        Call::Resume => "resume",
-        Call::Pause => "pause",
-        Call::Stop => "stop",
-        Call::Restart { automatic: true, .. } => "restart by itself",
-        Call::Restart { .. } => "restart",
-        Call::RestartTask { .. } => "restart task",
-        Call::ListOffsets { .. } => "list offsets",
-        Call::AlterOffsets { .. } => "alter offsets",
-        Call::ResetOffsets => "reset offsets",
+        ConnectorCall::Create { .. } => "create",
+        ConnectorCall::Configure { .. } => "configure",
+        ConnectorCall::Resume => "resume",
+        ConnectorCall::Pause => "pause",
+        ConnectorCall::Stop => "stop",
+        ConnectorCall::Restart { automatic: true, .. } => "restart by itself",
+        ConnectorCall::Restart { .. } => "restart",
+        ConnectorCall::RestartTask { .. } => "restart task",
+        ConnectorCall::ListOffsets { .. } => "list offsets",
+        ConnectorCall::AlterOffsets { .. } => "alter offsets",
+        ConnectorCall::ResetOffsets => "reset offsets",
     }
 }
 

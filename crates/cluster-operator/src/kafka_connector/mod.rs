@@ -21,6 +21,7 @@ pub(crate) mod metrics;
 pub(crate) mod plugins;
 pub(crate) mod resources;
 mod rounds;
+pub(crate) mod sharers;
 mod start;
 pub(crate) mod take_off;
 

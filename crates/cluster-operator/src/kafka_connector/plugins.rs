@@ -1,17 +1,20 @@
 //! Which classes of connectors the workers offer. That changes only when a worker starts, so Connect is asked once for each set of
-//! pods, beside the passes: a worker that does not answer holds up none.
+//! pods, beside the passes: a worker that does not answer holds up none. The agents of the workers are asked with that, which jars they did not find.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use operator_runtime::queue::{Backoff, Queue};
 use operator_runtime::watch::ObjectRef;
-use planner::workers::need::{Answer, Need, Silence, SilenceKind};
-use planner::workers::observed::Plugins;
+use planner::workers::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
+use planner::workers::observed::{Missing, ObservedWorkers, Plugins};
+use planner::workers::plug_ins;
 
 use super::apis::Apis;
 use crate::lock::lock;
+use crate::workers::agents;
 
 /// First and longest pause before workers are asked again that did not answer.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
@@ -25,6 +28,7 @@ struct Known {
     /// Fingerprint of the pods.
     pods: String,
     plugins: Plugins,
+    missing: Missing,
 }
 
 /// What is known of all resources. Cheap to clone.
@@ -51,6 +55,13 @@ impl KnownPlugins {
         known.map(|known| known.plugins).unwrap_or_default()
     }
 
+    /// What the agents of these workers did not find.
+    pub(crate) fn missing(&self, connect: &ObjectRef, pods: &str) -> Missing {
+        let known = self.lock();
+        let known = known.get(connect).filter(|known| known.pods == pods);
+        known.map(|known| known.missing.clone()).unwrap_or_default()
+    }
+
     /// Forgets a resource that is gone.
     pub(crate) fn forget(&self, connect: &ObjectRef) {
         self.lock().remove(connect);
@@ -61,30 +72,37 @@ impl KnownPlugins {
         &self,
         connect: &ObjectRef,
         uid: Option<&str>,
-        needs: Vec<Need>,
-    ) -> (Vec<(Need, Answer)>, Vec<Need>) {
+        observed: Option<&ObservedWorkers>,
+        needs: Vec<WorkerNeed>,
+    ) -> (Vec<(WorkerNeed, WorkerAnswer)>, Vec<WorkerNeed>) {
         let (of_plugins, others): (Vec<_>, Vec<_>) =
-            needs.into_iter().partition(|need| matches!(need, Need::Plugins(_)));
-        let answer = |need: Need| {
-            if let Need::Plugins(pods) = &need {
-                self.ask(connect, uid, pods);
+            needs.into_iter().partition(|need| matches!(need, WorkerNeed::Plugins(_)));
+        let answer = |need: WorkerNeed| {
+            if let WorkerNeed::Plugins(pods) = &need {
+                self.ask(connect, uid, pods, observed.map(plug_ins::agents).unwrap_or_default());
             }
             // The pass that their answer brings knows it.
             let silence = Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked");
-            (need, Answer::Unknown(silence))
+            (need, WorkerAnswer::Unknown(silence))
         };
         (of_plugins.into_iter().map(answer).collect(), others)
     }
 
     /// Has the workers asked that are these pods.
-    fn ask(&self, connect: &ObjectRef, uid: Option<&str>, pods: &str) {
-        let known = Known { pods: pods.to_owned(), plugins: Plugins::Asked };
+    fn ask(&self, connect: &ObjectRef, uid: Option<&str>, pods: &str, agents: BTreeMap<String, IpAddr>) {
+        let known = Known { pods: pods.to_owned(), plugins: Plugins::Asked, missing: Missing::new() };
         self.lock().insert(connect.clone(), known);
         let (uid, pods) = (uid.map(ToOwned::to_owned), pods.to_owned());
-        tokio::spawn(self.clone().find_out(connect.clone(), uid, pods));
+        tokio::spawn(self.clone().find_out(connect.clone(), uid, pods, agents));
     }
 
-    async fn find_out(self, connect: ObjectRef, uid: Option<String>, pods: String) {
+    async fn find_out(
+        self,
+        connect: ObjectRef,
+        uid: Option<String>,
+        pods: String,
+        agents: BTreeMap<String, IpAddr>,
+    ) {
         let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         for _ in 0..TRIES {
             let listed = match self.apis.of(&connect, uid.as_deref()) {
@@ -98,8 +116,11 @@ impl KnownPlugins {
             match listed {
                 Ok(plugins) => {
                     let plugins = Plugins::Known(plugins);
-                    self.lock().insert(connect.clone(), Known { pods, plugins });
-                    self.queue.add(connect);
+                    let known = Known { pods: pods.clone(), plugins, missing: Missing::new() };
+                    self.lock().insert(connect.clone(), known);
+                    self.queue.add(connect.clone());
+                    // Agents that look for nothing do not answer: nothing waits for that.
+                    self.note_missing(connect, &pods, agents::missing(agents).await);
                     return;
                 }
                 Err(why) => tracing::debug!(%connect, why, "Kafka Connect did not list its plug-ins"),
@@ -107,5 +128,15 @@ impl KnownPlugins {
             tokio::time::sleep(backoff.pause()).await;
         }
         self.lock().remove(&connect);
+    }
+
+    fn note_missing(&self, connect: ObjectRef, pods: &str, missing: Missing) {
+        if missing.is_empty() {
+            return;
+        }
+        if let Some(known) = self.lock().get_mut(&connect).filter(|known| known.pods == pods) {
+            known.missing = missing;
+            self.queue.add(connect);
+        }
     }
 }

@@ -7,6 +7,7 @@ use api::kinds;
 use api::{KafkaConnector, KafkaConnectorSpec, labels, last_applied};
 use kube::{Client, Resource};
 use operator_runtime::watch::{Cache, Index, ObjectRef, UnreadableIndex, Watch};
+use planner::workers::sharing::Sharing;
 use tokio_util::sync::CancellationToken;
 
 use super::clusters::Clusters;
@@ -76,12 +77,11 @@ impl Resources {
         self.connectors.is_listed(namespace)
     }
 
-    /// Whether another cluster sees the connectors of this one: nobody declares those of both.
-    pub(crate) fn shares_connectors(&self, cluster: &ObjectRef) -> bool {
-        let connect = self.caches.connects.get(cluster);
-        connect.is_some_and(|connect| {
-            self.caches.sharing(cluster, &connect).iter().any(|sharing| sharing.field.shares_connectors())
-        })
+    /// Other clusters that say, or whose workers may say, that they have the connectors of this one: nobody declares those of both.
+    pub(crate) fn sharing_connectors(&self, cluster: &ObjectRef) -> Vec<Sharing> {
+        let Some(connect) = self.caches.connects.get(cluster) else { return Vec::new() };
+        let all = self.caches.sharing(cluster, &connect);
+        all.into_iter().filter(|sharing| sharing.field.shares_connectors()).collect()
     }
 
     /// The connectors that name a cluster.

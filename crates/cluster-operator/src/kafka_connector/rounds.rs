@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::{KafkaConnect, KafkaConnectStatus};
-use connect_client::ConnectError;
+use connect_client::{ConnectError, Listing};
 use operator_runtime::controller::Outcome;
 use operator_runtime::leader::Mandate;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::Observation;
-use planner::kafka_connector::round::{self, Declared, Keeps, Names, NamesNeeded, Observed, Plan, Removal};
+use planner::kafka_connector::round::{
+    self, Declared, Keeps, Names, NamesNeeded, ObservedRound, Removal, RoundPlan,
+};
+use planner::workers::sharing::Sharing;
 use tokio::time::Instant;
 
 use super::apis::{Api, Apis, Look};
@@ -19,6 +22,8 @@ use super::driver::fingerprint;
 use super::feed::Queues;
 use super::memory::Memories;
 use super::resources::Resources;
+use super::sharers::Sharers;
+use crate::caches;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen};
 use crate::lock::lock;
 
@@ -28,6 +33,8 @@ pub(super) struct Rounds {
     /// The resources that the rounds are about.
     pub connects: Cache<KafkaConnect>,
     pub apis: Arc<Apis>,
+    /// Who has the same connectors.
+    pub sharers: Arc<Sharers>,
     pub memories: Arc<Memories>,
     pub queues: Queues,
     pub mandate: Mandate,
@@ -42,14 +49,14 @@ pub(super) struct Round {
     connect: Arc<KafkaConnect>,
     /// `None`: there is no address under which it could be asked.
     api: Option<Arc<Api>>,
-    observed: Observed,
+    observed: ObservedRound,
 }
 
 impl Observation for Round {
-    type Plan = Plan;
-    type Answer = <Observed as Observation>::Answer;
+    type Plan = RoundPlan;
+    type Answer = <ObservedRound as Observation>::Answer;
 
-    fn plan(&self, now: jiff::Timestamp) -> Plan {
+    fn plan(&self, now: jiff::Timestamp) -> RoundPlan {
         self.observed.plan(now)
     }
 
@@ -81,6 +88,7 @@ impl Kind for Rounds {
             return Ok(Seen::Settled(Outcome::Done));
         }
         let api = self.apis.of(cluster, facts.uid.as_deref()).ok();
+        let mut listed = None;
         let look = match &api {
             None => round::Look::NoAddress,
             Some(api) => match api.look(Instant::now()).await {
@@ -90,19 +98,21 @@ impl Kind for Rounds {
                     api.lanes.retain(|name| all.contains_key(name) || resources.is_declared(cluster, name));
                     let with_fingerprint =
                         all.iter().map(|(name, listed)| (name.clone(), fingerprint(Some(listed))));
-                    round::Look::Here(with_fingerprint.collect())
+                    let look = round::Look::Here(with_fingerprint.collect());
+                    listed = Some(all);
+                    look
                 }
             },
         };
+        let lists_names = api.as_ref().is_some_and(|api| api.lists_names());
         let keeps_all = if facts.is_paused {
             Some(Keeps::Paused)
         } else if !self.resources.are_listed(&cluster.namespace) {
             Some(Keeps::Unlisted)
         } else {
-            self.resources.shares_connectors(cluster).then_some(Keeps::Shared)
+            self.is_shared(cluster, listed.as_deref(), lists_names).await.then_some(Keeps::Shared)
         };
-        let lists_names = api.as_ref().is_some_and(|api| api.lists_names());
-        let observed = Observed {
+        let observed = ObservedRound {
             look,
             absent: fingerprint(None),
             declared: self.declared(cluster),
@@ -144,7 +154,7 @@ impl Kind for Rounds {
     }
 
     /// Brings passes over connectors.
-    async fn before(&self, cluster: &ObjectRef, _: &Round, plan: &Plan) -> Result<(), Error> {
+    async fn before(&self, cluster: &ObjectRef, _: &Round, plan: &RoundPlan) -> Result<(), Error> {
         let key = |name: &String| ObjectRef::new(&cluster.namespace, name);
         for name in &plan.ask_topics {
             self.memories.change(&key(name), |memory| memory.topics_wanted = true);
@@ -190,7 +200,7 @@ impl Kind for Rounds {
         &self,
         _: &ObjectRef,
         round: &Round,
-        plan: &Plan,
+        plan: &RoundPlan,
         done: Done<Result<bool, ConnectError>>,
     ) -> Result<After<KafkaConnectStatus>, Error> {
         let mut after = After::default();
@@ -208,12 +218,26 @@ impl Kind for Rounds {
 
     fn forget(&self, cluster: &ObjectRef) {
         self.apis.forget(cluster);
+        self.sharers.forget(&caches::connect(cluster));
         self.queues.forget_all_left(cluster);
         lock(&self.turns).remove(cluster);
     }
 }
 
 impl Rounds {
+    /// Whether another cluster has the connectors of this one, as far as that matters: when there may be something to remove.
+    async fn is_shared(&self, cluster: &ObjectRef, listed: Option<&Listing>, lists_names: bool) -> bool {
+        let mut sharing = self.resources.sharing_connectors(cluster);
+        let (Some(listed), false) = (listed, sharing.is_empty()) else { return !sharing.is_empty() };
+        let declared = self.resources.of_cluster(cluster);
+        let is_left = |name: &String| !declared.contains(&ObjectRef::new(&cluster.namespace, name));
+        if !(lists_names || !self.queues.left(cluster).is_empty() || listed.keys().any(is_left)) {
+            return true;
+        }
+        self.sharers.judge(&caches::connect(cluster), listed, &mut sharing).await;
+        sharing.iter().any(Sharing::shares_connectors)
+    }
+
     /// The connectors that name a cluster, and what passes over them saw.
     fn declared(&self, cluster: &ObjectRef) -> BTreeMap<String, Declared> {
         let declared = self.resources.of_cluster(cluster).into_iter().map(|key| {

@@ -14,6 +14,7 @@ use super::memory::Memories;
 use super::metrics::AutoRestarts;
 use super::resources::Resources;
 use super::rounds::Rounds;
+use super::sharers::Sharers;
 use crate::kind::Kind as _;
 use crate::start::{Manner, Running, Start};
 
@@ -27,7 +28,12 @@ const ROUNDS: usize = 64;
 const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Starts the watches, the passes over connectors and the rounds over Connect clusters.
-pub(crate) fn start(start: &Start<'_>, apis: Arc<Apis>, auto_restarts: &AutoRestarts) -> Vec<Running> {
+pub(crate) fn start(
+    start: &Start<'_>,
+    apis: Arc<Apis>,
+    sharers: Arc<Sharers>,
+    auto_restarts: &AutoRestarts,
+) -> Vec<Running> {
     let Start { caches, settings, means, stop, .. } = *start;
     let resources = Resources::start(means.applier.client(), caches, settings, stop);
     let queues = Queues::default();
@@ -44,6 +50,7 @@ pub(crate) fn start(start: &Start<'_>, apis: Arc<Apis>, auto_restarts: &AutoRest
         resources: resources.clone(),
         connects: caches.connects.clone(),
         apis: Arc::clone(&apis),
+        sharers,
         memories: Arc::clone(&memories),
         queues: queues.clone(),
         mandate: means.mandate.clone(),

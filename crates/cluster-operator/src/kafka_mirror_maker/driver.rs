@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use api::KafkaMirrorMaker;
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::kafka_mirror_maker::observed::Live;
-use planner::kafka_mirror_maker::view::View;
+use planner::kafka_mirror_maker::observed::LiveMirrorMaker;
+use planner::kafka_mirror_maker::view::MirrorMakerView;
 use planner::references::References;
-use planner::workers::need::Need;
+use planner::workers::need::WorkerNeed;
 
 use crate::caches::{self, Caches, KAFKA_MIRROR_MAKER};
 use crate::deleted_pods::DeletedPods;
@@ -34,14 +34,14 @@ impl FirstMirrorMakers {
 impl Kind for FirstMirrorMakers {
     const NAME: &'static str = KAFKA_MIRROR_MAKER;
     type Resource = KafkaMirrorMaker;
-    type Observed = View;
+    type Observed = MirrorMakerView;
     type Said = ();
 
     fn resources(&self) -> &Cache<KafkaMirrorMaker> {
         &self.caches.first_mirror_makers
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<MirrorMakerView>, Error> {
         let owner = caches::first_mirror_maker(key);
         let resource = match workers::find(self.resources(), &self.observer, &owner).await? {
             Found::Live(resource) => resource,
@@ -54,19 +54,24 @@ impl Kind for FirstMirrorMakers {
         let seen = self.observer.observe(&owner, references, repeated, &deleted_pods).await?;
         let Some((observed, place)) = seen else { return Ok(Seen::Settled(BUSY)) };
         let made = self.caches.mirror_makers.get(key);
-        Ok(Seen::Placed(View::Live(Box::new(Live { resource, made, observed })), place))
+        Ok(Seen::Placed(MirrorMakerView::Live(Box::new(LiveMirrorMaker { resource, made, observed })), place))
     }
 
-    fn looked_after<'a>(&self, view: &'a View) -> Option<&'a Arc<KafkaMirrorMaker>> {
+    fn looked_after<'a>(&self, view: &'a MirrorMakerView) -> Option<&'a Arc<KafkaMirrorMaker>> {
         view.looked_after()
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(
+        &self,
+        _: &ObjectRef,
+        _: &MirrorMakerView,
+        needs: Vec<WorkerNeed>,
+    ) -> Result<AnswersOf<Self>, Error> {
         Ok(workers::answer(&self.means.applier, &self.caches, needs).await)
     }
 
     /// There are none.
-    async fn call(&self, _: &ObjectRef, _: &View, (): &()) -> Result<(), Error> {
+    async fn call(&self, _: &ObjectRef, _: &MirrorMakerView, (): &()) -> Result<(), Error> {
         Ok(())
     }
 }

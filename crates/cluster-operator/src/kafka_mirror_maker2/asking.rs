@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kafka_admin::{
-    Admin, AdminConfig, AdminError, AnswerRoom, OffsetAt, Reach, Sasl, TlsConfig, TopicPartition,
+    Admin, AdminConfig, AdminError, AnswerRoom, Budget, OffsetAt, Reach, Sasl, TlsConfig, TopicPartition,
 };
 use planner::clients::Mechanism;
 use planner::clients::login::{INNER_PORTS, Login};
@@ -18,13 +18,27 @@ const PATIENCE: (Duration, Duration, Duration) =
     (Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20));
 /// Longest answer of a cluster, in bytes, and nodes that it may have.
 const LARGEST: (usize, usize) = (8 * 1024 * 1024, 1000);
+/// Memory for one question to a source and to a target, connections included, without a part of the room that all share.
+const OWN: (usize, usize) = (1024 * 1024, 512 * 1024);
+/// The same of a source with such a part.
+const WITH_ROOM: usize = 32 * 1024 * 1024;
+/// Questions that may have a part of the room at a time.
+const LARGE_AT_A_TIME: usize = 2;
+/// About what a partition takes in memory, beside the name of its topic, in one of the lists that are compared.
+const PARTITION: usize = 96;
+
+/// The room for the sources with many partitions: with it and what each question has for itself, all questions together are bounded,
+/// whatever the clusters answer.
+pub(super) fn room() -> AnswerRoom {
+    AnswerRoom::new(LARGE_AT_A_TIME * (WITH_ROOM - OWN.0))
+}
 
 /// The source or target cluster of a mirror, at an address that its author wrote.
-pub(super) struct Cluster(Admin);
+struct Cluster(Admin);
 
 impl Cluster {
     /// Reaches it as its resource says; `None`: that is not possible.
-    pub(super) fn reach(login: &Login, room: &AnswerRoom) -> Option<Self> {
+    fn reach(login: &Login, budget: &Budget) -> Option<Self> {
         // A cluster of which nothing is known says where its nodes are: it does not lead the operator to where others may not go.
         let inner = INNER_PORTS.into_iter().filter_map(|port| u16::try_from(port).ok());
         let mut config = AdminConfig::brokers(&login.addresses)
@@ -33,7 +47,7 @@ impl Cluster {
             .with_request_timeout(PATIENCE.1)
             .with_max_answer_bytes(LARGEST.0)
             .with_max_answer_memory(LARGEST.0 * 4)
-            .with_answer_room(room.clone())
+            .with_budget(budget.clone())
             .with_max_nodes(LARGEST.1)
             .with_reach(Reach::not_on(inner));
         if let Some(tls) = &login.tls {
@@ -58,6 +72,7 @@ impl Cluster {
     async fn bounds(
         &self,
         topics: impl IntoIterator<Item = String>,
+        budget: &Budget,
     ) -> Result<Option<[BTreeMap<Partition, i64>; 2]>, AdminError> {
         let mut of_leaders: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
         let mut count = 0;
@@ -72,6 +87,11 @@ impl Cluster {
                 let Some(leader) = partition.leader else { return Ok(None) };
                 of_leaders.entry(leader).or_default().push(TopicPartition::new(&topic.name, partition.index));
             }
+        }
+        let listed = of_leaders.values().flatten().map(|one| one.topic.len() + PARTITION);
+        // What is asked for, what is answered, and the two lists.
+        if budget.take(4 * listed.sum::<usize>()).await.is_err() {
+            return Ok(None);
         }
         let mut bounds = [BTreeMap::new(), BTreeMap::new()];
         // The end last: what is deleted or comes meanwhile makes no lag that was none.
@@ -106,7 +126,7 @@ impl Cluster {
 pub(super) async fn ask(
     mirror: &Asked,
     api: Option<&Api>,
-    target: Option<&Cluster>,
+    target: Option<&Login>,
     room: &AnswerRoom,
 ) -> Progress {
     let lag = tokio::time::timeout(PATIENCE.2, lag(mirror, api, room));
@@ -126,7 +146,14 @@ async fn lag(mirror: &Asked, api: Option<&Api>, room: &AnswerRoom) -> Option<i64
     };
     let mirrored = progress::mirrored(&offsets, &mirror.alias)?;
     drop(offsets);
-    match Cluster::reach(source, room)?.bounds(progress::topics(&mirrored)).await {
+    let budget = Budget::with_more(OWN.0, WITH_ROOM, room);
+    // The list, and the names of its topics.
+    let bytes = mirrored.keys().map(|(topic, _)| 2 * (topic.len() + PARTITION)).sum();
+    if let Err(spent) = budget.take(bytes).await {
+        tracing::debug!(connector, %spent, "the mirror has too many partitions");
+        return None;
+    }
+    match Cluster::reach(source, &budget)?.bounds(progress::topics(&mirrored), &budget).await {
         Ok(bounds) => {
             let [begin, end] = bounds?;
             progress::lag(&mirrored, &begin, &end)
@@ -138,9 +165,10 @@ async fn lag(mirror: &Asked, api: Option<&Api>, room: &AnswerRoom) -> Option<i64
     }
 }
 
-async fn checkpoint(mirror: &Asked, target: Option<&Cluster>) -> Option<Timestamp> {
+async fn checkpoint(mirror: &Asked, target: Option<&Login>) -> Option<Timestamp> {
     let topic = mirror.checkpoints.as_ref()?;
-    match target?.newest(topic).await {
+    // A client for each question: what a client takes is bounded as long as it is there.
+    match Cluster::reach(target?, &Budget::new(OWN.1))?.newest(topic).await {
         Ok(newest) => newest,
         Err(error) => {
             tracing::debug!(topic, %error, "the target of a mirror does not say when there was a checkpoint");

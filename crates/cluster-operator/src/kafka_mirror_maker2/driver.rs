@@ -13,13 +13,14 @@ use planner::completion::Observation as _;
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::offsets::Holder;
 use planner::kafka_connector::transition::Doing;
-use planner::kafka_mirror_maker2::observed::{Connect, Live};
-use planner::kafka_mirror_maker2::plan::{Call, Plan};
-use planner::kafka_mirror_maker2::view::View;
+use planner::kafka_mirror_maker2::observed::{Connect, LiveMirrorMaker2};
+use planner::kafka_mirror_maker2::plan::{MirrorMaker2Call, MirrorMaker2Plan};
+use planner::kafka_mirror_maker2::view::MirrorMaker2View;
 use planner::kafka_mirror_maker2::{form, references};
 use planner::pod_words::is_ready;
-use planner::workers::need::Need;
+use planner::workers::need::WorkerNeed;
 use planner::workers::plan_size::Repeated;
+use planner::workers::sharing::Sharing;
 use tokio::time::Instant;
 
 use super::memory::{Memories, Memory};
@@ -31,6 +32,7 @@ use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::calls::{self, Failed, Subject};
 use crate::kafka_connector::driver::{actual, words};
 use crate::kafka_connector::plugins::KnownPlugins;
+use crate::kafka_connector::sharers::Sharers;
 use crate::kafka_connector::take_off::take_off;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Means, Seen, StatusAfter};
 use crate::room::{BUSY, Place};
@@ -59,6 +61,8 @@ pub(crate) struct Parts {
     pub means: Means,
     pub observer: Observer,
     pub apis: Arc<Apis>,
+    /// Who has the same connectors.
+    pub sharers: Arc<Sharers>,
     pub plugins: KnownPlugins,
     pub progress: Progresses,
     /// Counts automatic restarts of connectors.
@@ -82,33 +86,50 @@ impl MirrorMakers {
         &self,
         owner: &OwnerRef,
         resource: &Arc<KafkaMirrorMaker2>,
-    ) -> Result<Option<(Live, Place)>, ApplyError> {
+    ) -> Result<Option<(LiveMirrorMaker2, Place)>, ApplyError> {
         let (key, parts) = (&owner.object, &self.parts);
         let mut memory = self.memories.of(key, resource.metadata.uid.as_deref());
         let present = resource.metadata.annotations.clone().unwrap_or_default();
         memory.answered.retain(|done| done.is_in(&present));
         // Before room is taken for the plan, since Connect may take its time.
         let has_worker = parts.caches.pods_of(owner).values().any(|pod| is_ready(pod));
-        let connect = if has_worker { self.ask(key, resource, &mut memory).await } else { Connect::Unasked };
+        let mut sharing = parts.caches.sharing_of_mirror_maker(key, resource);
+        let connect = if has_worker {
+            self.ask(owner, resource, &mut memory, &mut sharing).await
+        } else {
+            Connect::Unasked
+        };
         let bytes = parts.caches.mirror_makers.bytes_when_read(key);
         let connectors = bytes_of_connectors(resource, bytes);
         let repeated = Repeated { workers: resource.spec.replicas, bytes, connectors };
         let references = references::of(resource);
         let seen = parts.observer.observe(owner, references, repeated, &self.deleted_pods).await?;
         let Some((mut observed, place)) = seen else { return Ok(None) };
-        observed.sharing = parts.caches.sharing_of_mirror_maker(key, resource);
-        observed.plugins = parts.plugins.of(key, &observed.fingerprint_of_pods());
+        observed.sharing = sharing;
+        let pods = observed.fingerprint_of_pods();
+        observed.plugins = parts.plugins.of(key, &pods);
+        observed.missing_plug_ins = parts.plugins.missing(key, &pods);
         let Memory { past, answered, removals, wanted, .. } = memory;
         self.memories.change(key, |known| {
             (known.removals, known.wanted) = (removals.clone(), wanted);
         });
         let progress = parts.progress.of(key, resource);
         let resource = Arc::clone(resource);
-        Ok(Some((Live { resource, observed, connect, past, answered, progress, removals }, place)))
+        Ok(Some((
+            LiveMirrorMaker2 { resource, observed, connect, past, answered, progress, removals },
+            place,
+        )))
     }
 
-    /// What Connect says of its connectors. What is found out of others is noted.
-    async fn ask(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2, memory: &mut Memory) -> Connect {
+    /// What Connect says of its connectors. What is found out of others is noted, and who of them has the same, where that matters.
+    async fn ask(
+        &self,
+        owner: &OwnerRef,
+        resource: &KafkaMirrorMaker2,
+        memory: &mut Memory,
+        sharing: &mut [Sharing],
+    ) -> Connect {
+        let key = &owner.object;
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
         let api = match self.parts.apis.of(key, resource.metadata.uid.as_deref()) {
@@ -121,6 +142,9 @@ impl MirrorMakers {
             Look::Here(all) => {
                 let wanted = form::connector_names(resource);
                 see_others(key, &api, &all, &wanted, memory).await;
+                if memory.removals.due(clock::now()).next().is_some() {
+                    self.parts.sharers.judge(owner, &all, sharing).await;
+                }
                 let found = wanted.into_iter().filter_map(|name| {
                     let found = actual(all.get(&name)?);
                     Some((name, found))
@@ -147,12 +171,12 @@ impl MirrorMakers {
     }
 
     /// Notes what came of a call; `false`: a call about a connector was not made, of which the status is to tell.
-    fn note(&self, key: &ObjectRef, call: &Call, made: Made) -> bool {
+    fn note(&self, key: &ObjectRef, call: &MirrorMaker2Call, made: Made) -> bool {
         match (call, made) {
-            (Call::Connector { name, doing, .. }, Made::Connector(Ok(()))) => {
+            (MirrorMaker2Call::Connector { name, doing, .. }, Made::Connector(Ok(()))) => {
                 self.note_made(key, name, doing);
             }
-            (Call::Connector { name, doing, .. }, Made::Connector(Err(failed))) => {
+            (MirrorMaker2Call::Connector { name, doing, .. }, Made::Connector(Err(failed))) => {
                 tracing::debug!(mirror_maker = %key, connector = name, error = %failed, "a call was not made");
                 self.memories.change(key, |memory| {
                     let past = memory.past.entry(name.clone()).or_default();
@@ -160,10 +184,10 @@ impl MirrorMakers {
                 });
                 return false;
             }
-            (Call::Remove { name }, Made::Removal(Ok(_))) => {
+            (MirrorMaker2Call::Remove { name }, Made::Removal(Ok(_))) => {
                 self.memories.change(key, |memory| memory.removals.note_gone(name));
             }
-            (Call::Remove { name }, Made::Removal(Err(Failed { kind, message }))) => {
+            (MirrorMaker2Call::Remove { name }, Made::Removal(Err(Failed { kind, message }))) => {
                 tracing::warn!(mirror_maker = %key, connector = name, error = message, "a connector was not removed");
                 self.memories.change(key, |memory| {
                     memory.removals.note_failed(name, kind, message, clock::now());
@@ -190,69 +214,81 @@ impl Kind for MirrorMakers {
     /// A call that takes long keeps no other call of the pass from being made.
     const CALLS_AT_A_TIME: usize = 64;
     type Resource = KafkaMirrorMaker2;
-    type Observed = View;
+    type Observed = MirrorMaker2View;
     type Said = Made;
 
     fn resources(&self) -> &Cache<KafkaMirrorMaker2> {
         &self.parts.caches.mirror_makers
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<MirrorMaker2View>, Error> {
         let owner = caches::mirror_maker(key);
-        let resource = match workers::find::<Live>(self.resources(), &self.parts.observer, &owner).await? {
-            Found::Live(resource) => resource,
-            Found::Other(seen) => return Ok(seen),
-        };
+        let resource =
+            match workers::find::<LiveMirrorMaker2>(self.resources(), &self.parts.observer, &owner).await? {
+                Found::Live(resource) => resource,
+                Found::Other(seen) => return Ok(seen),
+            };
         let Some((live, place)) = self.look(&owner, &resource).await? else {
             return Ok(Seen::Settled(BUSY));
         };
-        let mut view = View::Live(Box::new(live));
+        let mut view = MirrorMaker2View::Live(Box::new(live));
         view.prepare(clock::now());
-        if let View::Live(live) = &view {
+        if let MirrorMaker2View::Live(live) = &view {
             let (past, answered) = (live.past.clone(), live.answered.clone());
             self.memories.change(key, |memory| (memory.past, memory.answered) = (past, answered));
         }
         Ok(Seen::Placed(view, place))
     }
 
-    fn looked_after<'a>(&self, view: &'a View) -> Option<&'a Arc<KafkaMirrorMaker2>> {
+    fn looked_after<'a>(&self, view: &'a MirrorMaker2View) -> Option<&'a Arc<KafkaMirrorMaker2>> {
         view.looked_after()
     }
 
-    fn pod<'a>(&self, view: &'a View, name: &str) -> Option<&'a Arc<Pod>> {
-        let View::Live(live) = view else { return None };
+    fn pod<'a>(&self, view: &'a MirrorMaker2View, name: &str) -> Option<&'a Arc<Pod>> {
+        let MirrorMaker2View::Live(live) = view else { return None };
         live.observed.pods.get(name)
     }
 
-    async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(
+        &self,
+        key: &ObjectRef,
+        view: &MirrorMaker2View,
+        needs: Vec<WorkerNeed>,
+    ) -> Result<AnswersOf<Self>, Error> {
         let Parts { means, caches, plugins, .. } = &self.parts;
         let uid = view.looked_after().and_then(|resource| resource.metadata.uid.clone());
-        let (mut answers, others) = plugins.answer(key, uid.as_deref(), needs);
+        let observed = if let MirrorMaker2View::Live(live) = view { Some(&live.observed) } else { None };
+        let (mut answers, others) = plugins.answer(key, uid.as_deref(), observed, needs);
         answers.extend(workers::answer(&means.applier, caches, others).await);
         Ok(answers)
     }
 
-    async fn call(&self, key: &ObjectRef, view: &View, call: &Call) -> Result<Made, Error> {
+    async fn call(
+        &self,
+        key: &ObjectRef,
+        view: &MirrorMaker2View,
+        call: &MirrorMaker2Call,
+    ) -> Result<Made, Error> {
         let Parts { means, apis, .. } = &self.parts;
         let Means { applier, mandate, .. } = means;
         mandate.check()?;
-        let View::Live(live) = view else {
+        let MirrorMaker2View::Live(live) = view else {
             return Err(Error::Told("the resource is not looked after".to_owned()));
         };
         let api = || apis.of(key, live.resource.metadata.uid.as_deref());
         Ok(match call {
-            Call::Restart(restart) => {
+            MirrorMaker2Call::Restart(restart) => {
                 let Some(pod) = self.pod(view, &restart.pod) else { return Ok(Made::Restart(false)) };
                 Made::Restart(workers::restart(means, &self.deleted_pods, key, pod, restart).await?)
             }
-            Call::Connector { name, offsets_key, doing } => {
+            MirrorMaker2Call::Connector { name, offsets_key, doing } => {
                 let subject = Subject { holder: Holder::of(&*live.resource), name, offsets_key };
                 Made::Connector(match api() {
                     Ok(api) => calls::make(&api, mandate, applier, &subject, &doing.call).await,
                     Err(why) => Err(Failed::unasked(why)),
                 })
             }
-            Call::Remove { name } => Made::Removal(match api() {
+            MirrorMaker2Call::Remove { name } => Made::Removal(match api() {
                 Ok(api) => calls::remove(&api, name, || mandate.check().is_ok()).await.map_err(Failed::from),
                 Err(why) => Err(Failed::unasked(why)),
             }),
@@ -266,11 +302,11 @@ impl Kind for MirrorMakers {
     async fn after(
         &self,
         key: &ObjectRef,
-        view: &View,
-        plan: &Plan,
+        view: &MirrorMaker2View,
+        plan: &MirrorMaker2Plan,
         done: Done<Made>,
     ) -> Result<After<KafkaMirrorMaker2Status>, Error> {
-        let View::Live(live) = view else { return Ok(After::default()) };
+        let MirrorMaker2View::Live(live) = view else { return Ok(After::default()) };
         let mut after = After::default();
         let mut answered = plan.take_off.clone();
         let mut failed = None;
@@ -292,7 +328,7 @@ impl Kind for MirrorMakers {
                 // It would count restarts that were not made. The next pass knows more.
                 after.status = StatusAfter::Left;
             }
-            if let (true, Call::Connector { doing, .. }) = (has_called, call) {
+            if let (true, MirrorMaker2Call::Connector { doing, .. }) = (has_called, call) {
                 answered.extend(doing.answers.clone());
             }
         }
@@ -312,6 +348,7 @@ impl Kind for MirrorMakers {
         self.deleted_pods.forget(key);
         self.memories.forget(key);
         self.parts.apis.forget(key);
+        self.parts.sharers.forget(&caches::mirror_maker(key));
         self.parts.plugins.forget(key);
         self.parts.progress.forget(key);
     }

@@ -13,7 +13,7 @@ use planner::kafka_mirror_maker2::progress::{Known, Progress, Question};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::asking::{self, Cluster};
+use super::asking;
 use crate::kafka_connector::apis::Apis;
 use crate::lock::lock;
 
@@ -22,8 +22,6 @@ const INTERVAL: Duration = Duration::from_mins(1);
 /// Mirrors that are asked about at a time: of one resource, and of all together. Who waits has the next turn, so that a resource with
 /// many sources that do not answer waits for its own.
 const AT_A_TIME: (usize, usize) = (2, 32);
-/// Memory for long answers of all clusters together.
-const ROOM: usize = 32 * 1024 * 1024;
 
 /// A resource as it was when its mirrors were asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +59,7 @@ struct Shared {
 }
 
 impl Progresses {
-    /// Nobody is asked.
+    /// No cluster is asked.
     pub(crate) fn off() -> Self {
         Self(None)
     }
@@ -74,7 +72,7 @@ impl Progresses {
             queue,
             interval: resync.min(INTERVAL),
             places: Semaphore::new(AT_A_TIME.1),
-            room: AnswerRoom::new(ROOM),
+            room: asking::room(),
         })))
     }
 
@@ -132,8 +130,7 @@ impl Shared {
 
     async fn find_out(self: Arc<Self>, key: ObjectRef, version: Version, question: Question) {
         let api = self.apis.of(&key, version.uid.as_deref()).ok();
-        let target = question.target.as_ref().and_then(|login| Cluster::reach(login, &self.room));
-        let target = target.map(Arc::new);
+        let target = question.target.map(Arc::new);
         let mut answers = Vec::with_capacity(question.mirrors.len());
         for mirror in question.mirrors {
             let (this, key, version) = (Arc::clone(&self), key.clone(), version.clone());

@@ -1,6 +1,6 @@
-//! The pass over a node pool: it tells those that no Kafka resource looks after what they lack.
+//! The pass over a node pool: it tells those that no Kafka resource looks after what they lack, and lets go of those whose nodes nobody
+//! empties any more.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::kinds;
@@ -8,8 +8,11 @@ use api::{Kafka, KafkaNodePool};
 use operator_runtime::apply::Applier;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
+use planner::kafka::transitions::drain;
 use planner::kafka::transitions::membership::Membership;
-use planner::node_pool::{KafkaNamed, Observed};
+use planner::kafka::transitions::pool_finalizer;
+use planner::node_pool::{KafkaNamed, ObservedNodePool};
+use planner::plan::Never;
 
 use super::membership;
 use crate::caches::Caches;
@@ -34,31 +37,36 @@ impl Kind for NodePools {
     /// The pass over its cluster writes the status of a pool.
     const TELLS: bool = false;
     type Resource = KafkaNodePool;
-    type Observed = Observed;
+    type Observed = ObservedNodePool;
     type Said = ();
 
     fn resources(&self) -> &Cache<KafkaNodePool> {
         &self.caches.pools
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<Observed>, Error> {
-        let pool = self.caches.pools.get(key).filter(|pool| pool.metadata.deletion_timestamp.is_none());
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<ObservedNodePool>, Error> {
+        let goes =
+            |pool: &KafkaNodePool| pool.metadata.deletion_timestamp.is_some() && !pool_finalizer::holds(pool);
+        let pool = self.caches.pools.get(key).filter(|pool| !goes(pool));
         let Some(pool) = pool else { return Ok(Seen::Settled(Outcome::Done)) };
-        let nobodys = match membership(&self.caches, &pool) {
-            Membership::Nobodys(nobodys) => Some(nobodys),
-            Membership::Labelled(_) | Membership::Moved { .. } => None,
+        let (nobodys, home) = match membership(&self.caches, &pool) {
+            Membership::Nobodys(nobodys) => (Some(nobodys), None),
+            Membership::Labelled(home) | Membership::Moved { home, .. } => (None, Some(home)),
         };
-        Ok(Seen::Live(Observed { pool, nobodys, exists: None }))
+        let kafka = home.and_then(|home| self.caches.kafkas.get(&ObjectRef::new(&key.namespace, home)));
+        // Of a resource that cannot be read it is not known what it asks for.
+        let drains = kafka.is_none_or(|kafka| drain::is_asked(&kafka, &pool));
+        Ok(Seen::Live(ObservedNodePool { pool, nobodys, exists: None, drains }))
     }
 
-    fn looked_after<'a>(&self, observed: &'a Observed) -> Option<&'a Arc<KafkaNodePool>> {
+    fn looked_after<'a>(&self, observed: &'a ObservedNodePool) -> Option<&'a Arc<KafkaNodePool>> {
         Some(&observed.pool)
     }
 
     async fn answer(
         &self,
         key: &ObjectRef,
-        _: &Observed,
+        _: &ObservedNodePool,
         needs: Vec<KafkaNamed>,
     ) -> Result<AnswersOf<Self>, Error> {
         let mut answers = Vec::with_capacity(needs.len());
@@ -69,7 +77,7 @@ impl Kind for NodePools {
         Ok(answers)
     }
 
-    async fn call(&self, _: &ObjectRef, _: &Observed, call: &Infallible) -> Result<(), Error> {
+    async fn call(&self, _: &ObjectRef, _: &ObservedNodePool, call: &Never) -> Result<(), Error> {
         match *call {}
     }
 }

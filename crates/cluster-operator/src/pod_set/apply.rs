@@ -1,7 +1,6 @@
 //! The pass over a pod set: what a plan depends on, and how it is carried out. No policy.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
@@ -28,7 +27,8 @@ use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen, StatusAfter};
 use crate::room::{BUSY, Place, Room};
 use crate::unreadable::too_much;
 use planner::completion::Observation;
-use planner::pod_set::plan::{self, Plan, PodCall, ResizeCall};
+use planner::plan::Never;
+use planner::pod_set::plan::{self, PodCall, PodSetPlan, ResizeCall};
 use planner::pod_set::pod_error::{self, PodError};
 
 /// A pod set that is looked after.
@@ -44,17 +44,17 @@ pub(crate) struct LiveSet {
 }
 
 impl Observation for LiveSet {
-    type Plan = Plan;
-    type Answer = Infallible;
+    type Plan = PodSetPlan;
+    type Answer = Never;
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> PodSetPlan {
         match &self.too_large {
             Some(why) => plan::too_large(&self.set, why, now),
             None => plan::plan(&self.set, &self.pods),
         }
     }
 
-    fn answer(&mut self, need: Infallible, _: Infallible) {
+    fn answer(&mut self, need: Never, _: Never) {
         match need {}
     }
 }
@@ -111,7 +111,7 @@ impl Kind for PodSets {
         Some(&observed.set)
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Never>) -> Result<AnswersOf<Self>, Error> {
         Ok(Vec::new())
     }
 
@@ -165,7 +165,7 @@ impl Kind for PodSets {
         &self,
         key: &ObjectRef,
         observed: &LiveSet,
-        plan: &Plan,
+        plan: &PodSetPlan,
         done: Done<Option<NamedError>>,
     ) -> Result<After<StrimziPodSetStatus>, Error> {
         // A process that does not lead any more says nothing.

@@ -14,7 +14,7 @@ use operator_runtime::watch::{ObjectRef, OwnerRef};
 use planner::live_object::LiveObjects;
 use planner::references::References;
 use planner::settings::PlanSettings;
-use planner::workers::observed::Observed;
+use planner::workers::observed::ObservedWorkers;
 use planner::workers::plan_size::{self, Repeated};
 
 use crate::caches::Caches;
@@ -65,7 +65,7 @@ impl Observer {
         references: References,
         repeated: Repeated,
         deleted_pods: &DeletedPods,
-    ) -> Result<Option<(Observed, Place)>, ApplyError> {
+    ) -> Result<Option<(ObservedWorkers, Place)>, ApplyError> {
         let Some(place) = self.room.enter_to_read(self.caches.bytes_of(owner)) else { return Ok(None) };
         let (mut observed, bytes) = self.read(owner, references, repeated).await?;
         let live = uids(observed.pods.values());
@@ -79,14 +79,14 @@ impl Observer {
         owner: &OwnerRef,
         references: References,
         repeated: Repeated,
-    ) -> Result<(Observed, usize), ApplyError> {
+    ) -> Result<(ObservedWorkers, usize), ApplyError> {
         let key = &owner.object;
         let bytes = self.caches.bytes_of(owner);
-        let mut observed = Observed {
+        let mut observed = ObservedWorkers {
             namespace: key.namespace.clone(),
             settings: Arc::clone(&self.settings),
             unreadable: unreadable::too_much(bytes, self.caches.largest_cluster),
-            ..Observed::default()
+            ..ObservedWorkers::default()
         };
         if observed.unreadable.is_some() {
             return Ok((observed, 0));
@@ -111,7 +111,7 @@ impl Observer {
         key: &ObjectRef,
         mut references: References,
         bytes: usize,
-        observed: &mut Observed,
+        observed: &mut ObservedWorkers,
     ) -> Result<usize, ApplyError> {
         let most = self.caches.most_references;
         let beyond = references.split_off(most);

@@ -8,10 +8,10 @@ use kube::api::{DeleteParams, GetParams, ListParams};
 use kube::core::Request;
 use serde_json::{Value, json};
 use test_support::stand_in::Fate;
-use test_support::wait;
+use test_support::{ApiServer, wait};
 
 use crate::connectors::{connect, connector};
-use crate::hostile::{create, deep, unbounded_server};
+use crate::hostile::{create, deep, start_unbounded_server, unbounded_server};
 use crate::hostile_broker::{Answer, HostileBroker, hosts};
 use crate::process::Process;
 use crate::world::{DEADLINE, World, kafka, pool};
@@ -264,7 +264,8 @@ async fn mirrors(tenants: &Tenants) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
-    let server = unbounded_server().await;
+    // A server of its own, which gives its memory back at the end: it keeps every state of all the large resources.
+    let server: &'static ApiServer = Box::leak(Box::new(start_unbounded_server().await));
     let hostile = World::with(server, "hostile", Fate::Running).await;
     let others = World::with(server, "others", Fate::Running).await;
     let watched = format!("watchNamespaces={{{}}}", others.namespace);
@@ -355,6 +356,8 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     drop(operator);
     let operator = Process::start(&tenants.hostile, &values, None, &log).await;
     tenants.others_are_served(&operator, "a start in the middle of all that").await;
+    drop(operator);
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

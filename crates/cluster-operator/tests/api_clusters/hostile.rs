@@ -12,15 +12,17 @@ use crate::world::{World, condition, install, is_current, kafka, pool};
 
 static SERVER: OnceCell<ApiServer> = OnceCell::const_new();
 
-/// A server whose definitions bound nothing.
+/// Starts a server whose definitions bound nothing.
+pub(crate) async fn start_unbounded_server() -> ApiServer {
+    let server = ApiServer::start().await.unwrap();
+    let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
+    install(&server, api_server::without_bounds(crds).unwrap()).await;
+    server
+}
+
+/// The server of that sort that tests share.
 pub(crate) async fn unbounded_server() -> &'static ApiServer {
-    let start = || async {
-        let server = ApiServer::start().await.unwrap();
-        let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-        install(&server, api_server::without_bounds(crds).unwrap()).await;
-        server
-    };
-    SERVER.get_or_init(start).await
+    SERVER.get_or_init(start_unbounded_server).await
 }
 
 async fn world(prefix: &str) -> World {

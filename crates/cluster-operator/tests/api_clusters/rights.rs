@@ -1,6 +1,6 @@
 //! The chart's roles and bindings, rendered by Helm and given to a service account of a test.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
@@ -40,21 +40,32 @@ fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
 
 /// What a template of the chart makes of these values.
 pub(crate) fn template(name: &str, namespace: &str, values: &[&str]) -> Vec<Value> {
+    let file = format!("templates/{name}.yaml");
+    let output = helm(namespace, values, &["--show-only", &file]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+    documents.filter(|document| document["kind"].is_string()).collect()
+}
+
+/// Why the chart makes nothing of these values.
+pub(crate) fn refusal(namespace: &str, values: &[&str]) -> String {
+    let output = helm(namespace, values, &[]);
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn helm(namespace: &str, values: &[&str], more: &[&str]) -> Output {
     // Where the machine has Helm of its own, none is built.
     let built = test_support::binaries::cache().unwrap().join("bin/helm");
     let helm = if built.exists() { built } else { "helm".into() };
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/kastellan");
     let mut command = Command::new(helm);
-    let file = format!("templates/{name}.yaml");
-    command.args(["template", "release", chart, "--namespace", namespace, "--show-only", &file]);
+    command.args(["template", "release", chart, "--namespace", namespace]).args(more);
     for value in values {
         command.args(["--set", value]);
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
-    documents.filter(|document| document["kind"].is_string()).collect()
+    command.output().unwrap()
 }
 
 /// An installation that may make nothing outside of its namespace: it has Roles, and does what takes no more.

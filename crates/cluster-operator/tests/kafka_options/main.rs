@@ -7,6 +7,7 @@
 mod paper;
 
 mod changes;
+mod draining;
 mod quotas;
 mod removal;
 mod roll;

@@ -180,7 +180,7 @@ impl Held {
         list
     }
 
-    /// Hands out records as a JSON array, as many as there is room for. A record that does not fit stays; one that cannot be
+    /// Hands out records as a JSON array, as many as there is room for. A record that does not fit stays; a record that cannot be
     /// shown in the format is left out for good, after an answer that says so.
     pub(crate) fn write(&mut self, format: Format, bounds: AnswerBounds) -> Result<Written, ApiError> {
         let mut written = Written { body: vec![b'['], ..Written::default() };

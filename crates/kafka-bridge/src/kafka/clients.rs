@@ -88,7 +88,7 @@ impl Clients {
         Ok(Self { file, producer_enabled, metrics, told, current })
     }
 
-    /// The producer. One that met an error for good is replaced.
+    /// The producer. A producer that met a fatal error is replaced.
     pub(crate) fn producer(&self) -> Result<Arc<Producer>, ApiError> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let disabled = || {

@@ -172,7 +172,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         );
     }
 
-    /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
+    /// Marks an object of a [`Cache::fixed`] as unreadable, for tests.
     pub fn with_unreadable(self, key: &ObjectRef, unreadable: Unreadable) -> Self {
         self.set_unreadable(key, unreadable);
         self

@@ -36,7 +36,7 @@ impl<T> Decoded<T> {
         self.states.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The value, if somebody holds it.
+    /// The value, if a pass holds it.
     pub(super) fn get(&self, state: u64) -> Option<Arc<T>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).values.get(&state)?.upgrade()
     }

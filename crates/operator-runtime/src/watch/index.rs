@@ -80,6 +80,24 @@ where
         keys.get(owner).cloned().unwrap_or_default()
     }
 
+    /// At most so many of these keys: of objects in one namespace.
+    pub fn keys_within(&self, owner: &O, namespace: &str, most: usize) -> Vec<ObjectRef> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(owned) = keys.get(owner) else { return Vec::new() };
+        let from = owned.range(ObjectRef::new(namespace, "")..);
+        from.take_while(|key| key.namespace == namespace).take(most).cloned().collect()
+    }
+
+    /// At most so many of these keys: of objects outside of a namespace.
+    pub fn keys_outside(&self, owner: &O, namespace: &str, most: usize) -> Vec<ObjectRef> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(owned) = keys.get(owner) else { return Vec::new() };
+        let before = owned.range(..ObjectRef::new(namespace, ""));
+        // No namespace has a name with this character, which comes after all that are in names.
+        let after = owned.range(ObjectRef::new(format!("{namespace}\u{0}"), "")..);
+        before.chain(after).take(most).cloned().collect()
+    }
+
     /// Bytes that the objects of an owner take when all of them are read.
     pub fn bytes_when_read(&self, owner: &O) -> usize {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
@@ -203,6 +221,22 @@ mod tests {
 
     fn owner(key: &ObjectRef, word: &String) -> Option<ObjectRef> {
         (!word.is_empty()).then(|| ObjectRef::new(&key.namespace, word))
+    }
+
+    #[test]
+    fn of_many_keys_those_of_one_namespace_and_those_outside_are_found_without_the_others() {
+        let object = |namespace: &str, name: &str| (ObjectRef::new(namespace, name), "one".to_owned());
+        let all =
+            [object("a", "x"), object("b", "x"), object("b", "y"), object("b-c", "x"), object("c", "x")];
+        let index = Index::of(&Cache::fixed(all), |_, word: &String| Some(word.clone()));
+        let words = |found: Vec<ObjectRef>| found.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let one = "one".to_owned();
+        assert_eq!(words(index.keys_within(&one, "b", 9)), ["b/x", "b/y"]);
+        assert_eq!(words(index.keys_within(&one, "b", 1)), ["b/x"]);
+        assert_eq!(words(index.keys_outside(&one, "b", 9)), ["a/x", "b-c/x", "c/x"]);
+        assert_eq!(words(index.keys_outside(&one, "b", 2)), ["a/x", "b-c/x"]);
+        assert!(index.keys_within(&one, "d", 9).is_empty());
+        assert!(index.keys_outside(&"two".to_owned(), "b", 9).is_empty());
     }
 
     #[test]

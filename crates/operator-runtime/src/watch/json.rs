@@ -1,7 +1,7 @@
 //! Finds the parts of a JSON text without building anything out of it: neither the depth nor the number of its values costs
 //! stack or memory.
 
-/// A text that is not the JSON that was expected, for example one that was cut off.
+/// A text that is not the JSON that was expected, for example a text that was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the text is no complete JSON {0}")]
 pub(crate) struct NotJson(&'static str);

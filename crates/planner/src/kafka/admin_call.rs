@@ -1,10 +1,11 @@
 //! What a plan wants of Kafka itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::cluster::Rate;
+use super::drain_view::ThrottledReplicas;
 
 /// A call to Kafka. All are idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,5 +43,27 @@ pub enum AdminCall {
         controller: i32,
         /// Its directory id.
         directory_id: String,
+    },
+    /// `alterPartitionReassignments` for partitions that are moved off nodes, behind what throttles these moves: without that nothing
+    /// moves.
+    MovePartitions {
+        /// Throttled replicas to set, by topic.
+        throttled: BTreeMap<String, ThrottledReplicas>,
+        /// Rates to set, by broker and option.
+        rates: BTreeMap<i32, BTreeMap<String, String>>,
+        /// The brokers that each partition is to be on, by topic.
+        moves: BTreeMap<String, BTreeMap<i32, Vec<i32>>>,
+    },
+    /// `alterPartitionReassignments` that ends moves: these partitions stay where they were.
+    CancelMoves {
+        /// The partitions, by topic.
+        partitions: BTreeMap<String, BTreeSet<i32>>,
+    },
+    /// `incrementalAlterConfigs` that takes throttles off again.
+    TakeOffThrottles {
+        /// Topics whose replicas are throttled.
+        topics: BTreeSet<String>,
+        /// Options to delete, by broker.
+        rates: BTreeMap<i32, BTreeSet<String>>,
     },
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::need::Admission;
@@ -33,12 +34,14 @@ pub enum Answer {
     ResourceExists(bool),
     /// The metadata of the trust bundle, if there is one.
     TrustBundle(Option<Box<ObjectMeta>>),
-    /// The binding of the cluster, if there is one that the operator may know of.
+    /// The binding of the cluster, if it exists and the operator has the right to read it.
     ClusterRoleBinding(Option<(ObjectId, LiveObject)>),
     /// What Kafka says of itself.
     Kafka(KafkaView),
     /// Brokers that hold at least one replica.
     BrokersWithReplicas(BTreeSet<i32>),
+    /// How far partitions are moved off nodes.
+    Drain(DrainView),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),
     /// The topics with remote storage.

@@ -1,4 +1,4 @@
-//! How a wanted claim fits the one that is there: sizes only grow, and only where the storage class lets them.
+//! How a wanted claim fits the live claim: sizes only grow, and only where the storage class lets them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

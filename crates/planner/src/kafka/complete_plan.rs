@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::conditions::reasons;
-use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -14,7 +12,7 @@ use super::admin_calls;
 use super::certificates::taking_up::{self, TakingUp};
 use super::certificates::{Certificates, NodeCertificate, ending};
 use super::claim_growth;
-use super::cluster::{Cluster, Node, Pool, Rack, Warning};
+use super::cluster::{Cluster, Node, Pool, Warning};
 use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
 use super::default_quotas::{self, DefaultQuotas};
@@ -22,6 +20,7 @@ use super::entity_operator;
 use super::foreign_additions;
 use super::jmx;
 use super::kafka_exporter;
+use super::kubernetes_nodes;
 use super::live_objects;
 use super::need::Need;
 use super::objects::pod_set::InKafka;
@@ -44,6 +43,8 @@ use super::roll::{self, Roll};
 use super::roll_view::PodState;
 use super::service_class;
 use super::status::{self, Progress};
+use super::transitions::drain::{self, DrainPlan};
+use super::transitions::pool_finalizer;
 use super::transitions::topic_operator;
 use crate::findings::Problem;
 use crate::overrides::{Overridden, Overriding};
@@ -53,6 +54,9 @@ use objects::DesiredObject;
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
+
+/// Seconds until it is looked again how far nodes are emptied.
+const DRAIN_LOOK_SECONDS: u64 = 3;
 
 /// Plans everything. `warnings` are those of the resources.
 pub(super) fn complete(
@@ -70,7 +74,9 @@ pub(super) fn complete(
     }
     let quotas = default_quotas::plan(cluster, observed);
     let agents = [plug_ins::need(cluster, observed), taking_up::need(cluster, certificates, observed, now)];
-    let needs: Vec<Need> = quotas.need.clone().into_iter().chain(agents.into_iter().flatten()).collect();
+    let drain = drain::plan(cluster, observed, now);
+    let of_kafka = [quotas.need.clone(), drain.need.clone()];
+    let needs: Vec<Need> = of_kafka.into_iter().chain(agents).flatten().collect();
     if !needs.is_empty() {
         return Ok(Plan::asking(needs));
     }
@@ -82,6 +88,7 @@ pub(super) fn complete(
         now,
         options,
         quotas,
+        drain,
         taking_up: taking_up::plan(cluster, certificates, observed, now),
         plan: Plan::default(),
         desired: certificates.objects.clone(),
@@ -95,6 +102,7 @@ pub(super) fn complete(
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
     draft.warnings.extend(status::errors_of_live_pods(observed));
+    draft.drain();
     draft.objects_of_cluster();
     draft.objects_of_nodes();
     draft.pods_of_pools();
@@ -129,6 +137,8 @@ struct Draft<'a> {
     options: OptionPlan,
     /// What changes of the default quotas of users.
     quotas: DefaultQuotas,
+    /// How nodes that are to leave are emptied.
+    drain: DrainPlan,
     /// Which nodes take new certificates up without a restart.
     taking_up: TakingUp,
     plan: Plan,
@@ -146,6 +156,17 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// How far nodes are emptied that are to leave, and which pools wait for that.
+    fn drain(&mut self) {
+        self.warnings.extend(self.drain.warnings.values().cloned());
+        self.warnings.extend(self.drain.complaint.take());
+        self.plan.draining = self.drain.progress.take();
+        if self.drain.look_again {
+            self.plan.look_again_in(DRAIN_LOOK_SECONDS);
+        }
+        self.plan.finalizers.extend(pool_finalizer::changes(self.kafka, self.cluster, self.observed));
+    }
+
     /// What all nodes share.
     fn objects_of_cluster(&mut self) {
         let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
@@ -155,7 +176,7 @@ impl Draft<'_> {
             if settings.cluster_role_bindings {
                 objects.push(rbac::kafka_cluster_role_binding(cluster));
             } else {
-                self.warnings.push(nodes_need_a_binding(cluster));
+                self.warnings.push(kubernetes_nodes::need_a_binding(cluster));
             }
         }
         if settings.network_policies {
@@ -184,7 +205,7 @@ impl Draft<'_> {
             self.desired.push(config_map::node(cluster, node, files, &self.options.taken_out));
         }
         self.plan.needs.extend(classes.into_iter().map(Need::StorageClass));
-        self.plan.needs.extend(kubernetes_nodes(cluster, self.observed));
+        self.plan.needs.extend(kubernetes_nodes::question(cluster, self.observed));
     }
 
     /// The pod sets, the restarts that their pods need, and the statuses of the pools.
@@ -202,13 +223,15 @@ impl Draft<'_> {
             }
             let manual = pod_set::manual_update(cluster, pool, self.observed);
             let own_options = &self.options.memory.own_values;
-            let remembered = InKafka { quotas: self.quotas.remembered, own_options };
+            let drained = self.drain.remembered.get(&pool.name);
+            let remembered = InKafka { quotas: self.quotas.remembered, own_options, drained };
             self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
             } else {
-                let status = status::pool(cluster, pool, self.observed, self.now);
+                let drain = self.drain.warnings.get(&pool.name);
+                let status = status::pool(cluster, pool, drain, self.observed, self.now);
                 self.plan.status.pools.insert(pool.name.clone(), status);
             }
         }
@@ -338,6 +361,7 @@ impl Draft<'_> {
         let status = self.kafka.status.as_ref();
         if let Some(view) = &observed.view {
             self.plan.calls = std::mem::take(&mut self.options.calls);
+            self.drain_calls();
             let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
             self.warnings.extend(admin_calls::refused(&calls, observed));
             self.plan.calls.extend(calls);
@@ -348,6 +372,15 @@ impl Draft<'_> {
             let why = observed.why_silent(|need| *need == Need::Kafka);
             self.progress.waiting_for.push(format!("Kafka has not answered yet{why}"));
         }
+    }
+
+    /// What Kafka is told so that nodes are emptied, and who should know.
+    fn drain_calls(&mut self) {
+        self.plan.calls.append(&mut self.drain.calls);
+        let call = self.plan.calls.len().saturating_sub(1);
+        let event =
+            self.drain.event.take().map(|(reason, text)| planned_events::of_drain(reason, text, call));
+        self.plan.events.extend(event);
     }
 
     /// How far the options that change at run time are, for this pass and the next.
@@ -389,7 +422,8 @@ impl Draft<'_> {
         self.plan.needs.extend(decided.needs);
         self.plan.needs.retain(|need| observed.silence(need).is_none());
         self.plan.roll = Roll { wanted, ..decided.roll };
-        self.plan.events = planned_events::of(&self.plan, now);
+        let events = planned_events::of(&self.plan, now);
+        self.plan.events.extend(events);
         self.warnings.extend(decided.warnings);
         if let Some(waits) = &self.plan.roll.waits {
             self.plan.common.look_again_in(waits.look_again_seconds(now));
@@ -423,42 +457,6 @@ impl Draft<'_> {
             plan.roll.heed_writes(pods, &plan.common.apply);
         }
         plan
-    }
-}
-
-/// The Kubernetes nodes that run brokers: clients begin at their addresses where a listener has node ports.
-fn kubernetes_nodes(cluster: &Cluster, observed: &Observed) -> Option<Need> {
-    if !cluster.has_node_ports() {
-        return None;
-    }
-    let brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
-    let pods = brokers.filter_map(|node| observed.pods.get(&cluster.pod_name(node)));
-    let names: BTreeSet<String> =
-        pods.filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
-    let is_known = names.iter().all(|name| observed.exposed.node_addresses.contains_key(name));
-    (!is_known).then_some(Need::NodeAddresses(names))
-}
-
-/// What an administrator has to do where the operator may not.
-fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
-    let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
-    let account = names::kafka(&cluster.name);
-    let of_rack = matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
-    Warning {
-        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
-        message: format!(
-            "{}: pods read {} of their Kubernetes node, for which this operator may make no ClusterRoleBinding: have a \
-             ClusterRole with the right to get nodes bound to the service account {account} of the namespace {}, for \
-             example as ClusterRoleBinding {name}, or use {}",
-            if of_rack { "spec.kafka.rack.topologyKey" } else { "spec.kafka.listeners" },
-            if of_rack { "the label" } else { "the address" },
-            cluster.namespace,
-            if of_rack {
-                "spec.kafka.rack.type: environment-variable"
-            } else {
-                "listeners of another type than nodeport"
-            },
-        ),
     }
 }
 

@@ -55,6 +55,7 @@ impl Observation for Observed {
                     view.brokers_with_replicas = Some(brokers);
                 }
             }
+            (Need::Drain(_), Answer::Drain(view)) => self.drain = Some(view),
             (need @ Need::BrokerConfigs(_), Answer::BrokerConfigs(configs)) => match &mut self.view {
                 Some(view) if !configs.is_empty() => view.broker_configs = configs,
                 _ => self.unanswered.push((need, Silence::new(SilenceKind::Late, "no broker answered"))),

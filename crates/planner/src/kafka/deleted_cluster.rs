@@ -19,7 +19,7 @@ use crate::completion::Observation;
 use crate::kafka::answer::Answer;
 use crate::kafka::held_topic::{self, HeldTopic};
 use crate::kafka::need::{Need, Silence, SilenceKind};
-use crate::kafka::planned::Plan;
+use crate::kafka::planned::{Forgotten, Plan};
 use crate::live_object::{LiveObject, LiveObjects};
 use objects::Deletion;
 use objects::ObjectId;
@@ -146,6 +146,18 @@ fn questions(remains: &Remains) -> Vec<Need> {
 
 /// Plans what goes. Carrying the plan out again changes nothing.
 pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
+    let mut plan = what_goes(remains, now);
+    if plan.failure.is_none() && plan.needs.is_empty() && !remains.terminating {
+        plan.forgets = match plan.look_again {
+            _ if remains.exists == Some(true) => Forgotten::Absence,
+            None => Forgotten::Cluster,
+            Some(_) => Forgotten::Nothing,
+        };
+    }
+    plan
+}
+
+fn what_goes(remains: &Remains, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     if let Some((need, why)) = remains.unanswered.first() {
         let what = match need {

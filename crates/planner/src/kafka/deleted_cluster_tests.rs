@@ -71,8 +71,22 @@ fn a_resource_that_is_replaced_at_once_leaves_the_nodes_alone() {
     let planned = plan(&remains, gone + jiff::SignedDuration::from_secs(3));
     assert_eq!((planned.delete.len(), planned.look_again_seconds()), (0, Some(7)));
     assert_eq!(names_of(&plan(&remains, gone + jiff::SignedDuration::from_secs(10))), ["StrimziPodSet c-p"]);
+    assert_eq!(planned.forgets, Forgotten::Nothing, "it is gone since then");
     remains.pod_sets.clear();
-    assert_eq!(plan(&remains, gone).look_again_seconds(), None, "there is nothing to wait for");
+    let planned = plan(&remains, gone);
+    assert_eq!(planned.look_again_seconds(), None, "there is nothing to wait for");
+    assert_eq!(planned.forgets, Forgotten::Cluster);
+}
+
+#[test]
+fn what_is_remembered_of_a_cluster_is_forgotten_with_it_and_not_before() {
+    let forgets = |remains: Remains| plan(&remains, now()).forgets;
+    assert_eq!(forgets(remains()), Forgotten::Cluster);
+    assert_eq!(forgets(Remains { exists: Some(true), ..remains() }), Forgotten::Absence);
+    assert_eq!(forgets(Remains { exists: None, ..remains() }), Forgotten::Nothing, "that is asked first");
+    assert_eq!(forgets(Remains { terminating: true, ..remains() }), Forgotten::Nothing);
+    let unlisted = Silence::new(SilenceKind::Refused, "no");
+    assert_eq!(forgets(Remains { topics: Some(Err(unlisted)), ..remains() }), Forgotten::Nothing);
 }
 
 #[test]
@@ -272,7 +286,8 @@ fn a_resource_that_exists_all_the_same_loses_nothing() {
         Need::ResourceExists => Answer::ResourceExists(true),
         other => panic!("{other:?}"),
     });
-    assert_eq!((asked, plan), (vec![Need::ResourceExists], Plan::default()));
+    let nothing = Plan { forgets: Forgotten::Absence, ..Plan::default() };
+    assert_eq!((asked, plan), (vec![Need::ResourceExists], nothing));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What becomes of Secrets while one of an authority belongs to somebody else. What the plan made of that authority is not kept anywhere, so
+//! What becomes of Secrets while a Secret of an authority belongs to another owner. What the plan made of that authority is not kept anywhere, so
 //! nothing of it may reach another Secret; the other authority, and what does not depend on the held one, goes on.
 
 use api::{annotations, names};

@@ -3,7 +3,7 @@
 use api::{KafkaTopic, annotations};
 use jiff::Timestamp;
 use kube_core::Resource;
-use objects::{FinalizerRemoval, ObjectId};
+use objects::{FinalizerChange, ObjectId};
 
 /// A KafkaTopic that carries the topic operator's finalizer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,12 +21,12 @@ pub struct HeldTopic {
 }
 
 /// How the topic operator's finalizer is taken off a topic; `None`: it is not there.
-pub fn removal(topic: &HeldTopic) -> Option<FinalizerRemoval> {
+pub fn removal(topic: &HeldTopic) -> Option<FinalizerChange> {
     let is_ours = |one: &String| one == annotations::FINALIZER_TOPIC_OPERATOR;
     if !topic.finalizers.iter().any(is_ours) {
         return None;
     }
-    Some(FinalizerRemoval {
+    Some(FinalizerChange {
         object: ObjectId {
             api_version: KafkaTopic::api_version(&()).into_owned(),
             kind: KafkaTopic::kind(&()).into_owned(),

@@ -27,19 +27,21 @@ pub enum Need {
     Holders(Vec<ObjectId>),
     /// Which topics have the topic operator's finalizer. Answer: [`Answer::HeldTopics`](super::answer::Answer::HeldTopics).
     HeldTopics,
-    /// Of a cluster that goes: whether there is a Kafka resource all the same, for instance one that the selector leaves out. Answer:
+    /// Of a cluster that goes: whether there is a Kafka resource all the same, for instance a resource that the selector leaves out. Answer:
     /// [`Answer::ResourceExists`](super::answer::Answer::ResourceExists).
     ResourceExists,
     /// Of a cluster that goes: whose its trust bundle is now; caches may be behind. Answer:
     /// [`Answer::TrustBundle`](super::answer::Answer::TrustBundle).
     TrustBundle,
-    /// Of a cluster that goes: the one cluster-wide object of a cluster, while no cache has it. Answer:
+    /// Of a cluster that goes: its ClusterRoleBinding, while no cache has it. Answer:
     /// [`Answer::ClusterRoleBinding`](super::answer::Answer::ClusterRoleBinding).
     ClusterRoleBinding,
     /// How Kafka describes itself. Answer: [`Answer::Kafka`](super::answer::Answer::Kafka).
     Kafka,
     /// Which brokers hold replicas. Answer: [`Answer::BrokersWithReplicas`](super::answer::Answer::BrokersWithReplicas).
     BrokersWithReplicas,
+    /// How far the partitions of these nodes are moved away. Answer: [`Answer::Drain`](super::answer::Answer::Drain).
+    Drain(BTreeSet<i32>),
     /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
     /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`](super::answer::Answer::BrokerConfigs).
     BrokerConfigs(BTreeMap<i32, String>),

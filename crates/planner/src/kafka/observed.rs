@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 
+use super::drain_view::{DrainProgress, DrainView};
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::need::{Admission, Need};
@@ -71,6 +72,10 @@ pub struct Observed {
     pub held_topics: Option<Vec<HeldTopic>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
+    /// How far partitions are moved off nodes; `None`: Kafka was not asked or did not answer.
+    pub drain: Option<DrainView>,
+    /// Since when no partition has arrived of those that are moved off nodes.
+    pub draining: Option<DrainProgress>,
     /// What former passes found out about the options that change at run time.
     pub options: OptionMemory,
     /// What was made for the material requests of this pass, by identifier.
@@ -79,7 +84,7 @@ pub struct Observed {
     pub roll: Option<RollKafka>,
     /// Pods that recover logs which an unclean stop left; `None`: no plan asked, or no agent answered.
     pub recoveries: Option<BTreeMap<String, RecoveryState>>,
-    /// Whether the API server would create a pod in the place of the one with this name.
+    /// Whether the API server would create a pod in the place of the pod with this name.
     pub admissions: BTreeMap<String, Admission>,
     /// Whether the API server would take the writes of objects with overrides of users'.
     pub trials: BTreeMap<ObjectId, Admission>,

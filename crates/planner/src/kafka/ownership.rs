@@ -1,4 +1,4 @@
-//! Whose an object is that has a name which the cluster needs. What belongs to somebody else is neither written nor adopted:
+//! Whose an object is that has a name which the cluster needs. What belongs to another owner is neither written nor adopted:
 //! the status names it, and only what cannot do without it waits.
 //! [`crate::ownership`] tells whose an object is.
 
@@ -19,10 +19,10 @@ use super::planned::Plan;
 use super::status::Progress;
 use crate::ownership::{CLAIM, CLUSTER_ROLE_BINDING};
 
-/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+/// Seconds until an object of another owner is looked at again: nothing announces that it went.
 const AGAIN_SECONDS: u64 = 15;
 
-/// Takes out of what is wanted what belongs to somebody else, and what cannot do without it; asks for what is not known.
+/// Takes out of what is wanted what belongs to another owner, and what cannot do without it; asks for what is not known.
 /// Returns whether the pods of Kafka have to stay as they are.
 pub(super) fn leave_to_others(
     cluster: &Cluster,
@@ -74,7 +74,7 @@ pub(super) fn leave_to_others(
     waits.pods
 }
 
-/// What cannot do without objects of somebody else's.
+/// What cannot do without objects of other owners.
 #[derive(Debug, Default)]
 struct Waits {
     /// The pods of Kafka.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::admin_call::AdminCall;
 use super::config::live::memory::{OptionMemory, RunTimeValue};
+use super::drain_view::DrainProgress;
 use super::need::Need;
 use super::roll::Roll;
 use super::taken_up::{TakenUp, Waiting};
@@ -38,10 +39,36 @@ pub struct Plan {
     ///
     /// [`Observed::taking_up`]: super::observed::Observed::taking_up
     pub taking_up: BTreeMap<String, Waiting>,
+    /// How far partitions are moved off nodes, for the next pass: [`Observed::draining`].
+    ///
+    /// [`Observed::draining`]: super::observed::Observed::draining
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draining: Option<DrainProgress>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
     ///
     /// [`Observed::options`]: super::observed::Observed::options
     pub options: OptionMemory,
+    /// What need not be remembered of a deleted cluster when everything else of the plan is done.
+    #[serde(skip_serializing_if = "Forgotten::is_nothing")]
+    pub forgets: Forgotten,
+}
+
+/// What a process need not remember of a cluster any more whose Kafka resource is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Forgotten {
+    /// It remembers everything.
+    #[default]
+    Nothing,
+    /// Since when there is no Kafka resource: there is one all the same.
+    Absence,
+    /// The whole cluster: what appears under the name from now on belongs to a successor that may be on its way.
+    Cluster,
+}
+
+impl Forgotten {
+    fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
+    }
 }
 
 plan_with_common!(Plan, Common);

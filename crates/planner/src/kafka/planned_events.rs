@@ -1,6 +1,6 @@
 //! What of a plan is worth an event.
 
-use api::conditions::reasons;
+use api::conditions::{events as words, reasons};
 use jiff::Timestamp;
 
 use super::planned::Plan;
@@ -36,4 +36,10 @@ pub(super) fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
         occasion: Occasion::OptionChanged { broker: value.broker, option: value.option.clone() },
     }));
     events
+}
+
+/// The event that the drain of nodes begins or has ended, which comes when a call was made.
+pub(super) fn of_drain(reason: &str, text: String, call: usize) -> PlannedEvent {
+    let occasion = Occasion::Called { call, action: words::DRAIN_NODES, is_warning: false };
+    PlannedEvent { reason: reason.to_owned(), text, pod: None, occasion }
 }

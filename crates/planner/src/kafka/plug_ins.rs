@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::agent::PlugIn;
 use api::conditions::reasons;
-use api::plug_in::{
-    CLIENT_METRICS_REPORTERS, JARS_FOLDER, JMX_EXPORTER_JAR, LIBS_FOLDER, METRICS_REPORTERS, QUOTAS_CLASS,
-    SECRETS_PROVIDER_CLASS,
-};
+use api::plug_in::{JARS_FOLDER, LIBS_FOLDER};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster::{Cluster, Node, Pool, Warning};
@@ -15,6 +12,7 @@ use super::config::agent;
 use super::need::Need;
 use super::observed::Observed;
 use crate::pod_words::is_ready;
+use crate::workload::plug_in_words;
 use api::names;
 
 /// The agents that have to be asked; `None`: none, or they do not answer.
@@ -66,18 +64,7 @@ fn message(pool: &Pool, plug_in: &PlugIn, pods: &BTreeSet<String>) -> String {
         let pods: Vec<&str> = pods.iter().map(String::as_str).collect();
         format!("{} run{}", pods.join(", "), if pods.len() == 1 { "s" } else { "" })
     };
-    let what = match plug_in {
-        PlugIn::JmxPrometheusExporter { .. } => format!("no jar {JMX_EXPORTER_JAR}*.jar"),
-        PlugIn::MetricsReporter => format!("no jar with the class {}", METRICS_REPORTERS[0].kafka),
-        PlugIn::ClientMetricsReporter => format!("no jar with the class {}", CLIENT_METRICS_REPORTERS[0]),
-        PlugIn::SecretsProvider => format!("no jar with the class {SECRETS_PROVIDER_CLASS}"),
-        PlugIn::QuotasPlugIn => format!("no jar with the class {QUOTAS_CLASS}"),
-        PlugIn::RemoteStorageManager { class, .. } => format!("no jar with the class {class}"),
-    };
-    let jar = match plug_in.artifact() {
-        Some(artifact) => format!("{artifact} of Maven Central (with what it depends on)"),
-        None => "the jar".to_owned(),
-    };
+    let (what, jar) = (plug_in_words::not_found(plug_in), plug_in_words::to_add(plug_in));
     format!(
         "KafkaNodePool {}: {which} without {}, which {} asks for: there is {what} in {LIBS_FOLDER} of the image nor in \
          {JARS_FOLDER}; put {jar} into an image of yours and name it in spec.kafka.image, or mount a volume with it at \

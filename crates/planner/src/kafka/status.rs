@@ -43,7 +43,7 @@ pub struct Progress {
     pub roll_waits_since: Option<Timestamp>,
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
-    /// Objects that have a name which the cluster needs and belong to somebody else: the status leads no client to these.
+    /// Objects that have a name which the cluster needs and belong to another owner: the status leads no client to these.
     pub held_by_others: BTreeSet<ObjectId>,
 }
 
@@ -96,7 +96,7 @@ impl Progress {
         for words in words {
             let reason = reasons::LISTENER_ADDRESS_UNKNOWN.to_owned();
             self.warnings.push(Warning { reason, message: words.clone() });
-            // All brokers may wait for the one address.
+            // All brokers may wait for the single address.
             if !self.waiting_for.contains(words) {
                 self.waiting_for.push(words.clone());
             }
@@ -174,7 +174,7 @@ pub fn kafka(
         said.operator_last_successful_version = Some(observed.settings.operator_version.clone());
         said.kafka_version = Some(cluster.version.version.clone());
     }
-    let mut conditions = merge(conditions, old_conditions, now);
+    let mut conditions = drained_since(merge(conditions, old_conditions, now), old_conditions);
     for condition in &mut conditions {
         // It waits since it began to, also when it waits for something else by now.
         if condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS) {
@@ -228,11 +228,18 @@ fn leads_in(object: &ObjectId, cluster: &Cluster, listener: &Listener) -> bool {
 }
 
 /// The status of a pool.
-pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> KafkaNodePoolStatus {
+pub fn pool(
+    cluster: &Cluster,
+    pool: &Pool,
+    drain: Option<&Warning>,
+    observed: &Observed,
+    now: Timestamp,
+) -> KafkaNodePoolStatus {
     let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
     let old = raw.and_then(|raw| raw.status.as_ref());
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
     conditions.extend(plug_ins::missing(cluster, pool, observed).iter().map(warning));
+    conditions.extend(drain.map(warning));
     conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {
@@ -242,7 +249,10 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
         roles.push(ProcessRole::Broker);
     }
     KafkaNodePoolStatus {
-        conditions: Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now)),
+        conditions: Some(drained_since(
+            merge(conditions, old.and_then(|old| old.conditions.as_deref()), now),
+            old.and_then(|old| old.conditions.as_deref()),
+        )),
         observed_generation: pool.generation,
         node_ids: Some(pool.nodes.iter().copied().collect()),
         cluster_id: cluster.cluster_id.clone(),
@@ -250,6 +260,17 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
         replicas: i32::try_from(pool.nodes.len()).ok(),
         label_selector: Some(labels::selector_text(&pool_labels(cluster, pool))),
     }
+}
+
+/// Nodes are emptied since they began to be, however far that is by now.
+fn drained_since(mut conditions: Vec<Condition>, old: Option<&[Condition]>) -> Vec<Condition> {
+    let is_drain = |one: &Condition| one.reason.as_deref() == Some(reasons::NODES_DRAIN);
+    let begun = old.unwrap_or_default().iter().filter(|one| is_drain(one));
+    let since = begun.filter_map(|one| one.last_transition_time.clone()).min();
+    for condition in conditions.iter_mut().filter(|one| is_drain(one)) {
+        condition.last_transition_time = since.clone().or(condition.last_transition_time.take());
+    }
+    conditions
 }
 
 /// Says that a pool with nodes in the cluster carries the label of another one.

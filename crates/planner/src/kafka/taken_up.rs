@@ -23,4 +23,6 @@ pub struct Waiting {
     pub wanted: BTreeMap<String, String>,
     /// Since when.
     pub since: Timestamp,
+    /// When its agent was asked last.
+    pub asked: Timestamp,
 }

@@ -27,6 +27,10 @@ pub(super) fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed
     if !plan.needs.is_empty() {
         return plan;
     }
+    let need = invalid.cluster.as_deref().and_then(|one| ending::need_while_refused(one, observed, now));
+    if let Some(need) = need {
+        return Plan::asking(vec![need]);
+    }
     let ending = invalid.cluster.as_deref().and_then(|cluster| ending::while_refused(cluster, observed, now));
     let mut warnings = invalid.warnings.clone();
     warnings.extend(ending);

@@ -16,36 +16,36 @@ use crate::live_object::LiveObject;
 use crate::ownership::Stranger;
 use crate::pod_words::{PATIENCE, words as words_of_pod};
 use crate::status::refused;
-use crate::workers::need::Need;
-use crate::workers::observed::Observed;
+use crate::workers::need::WorkerNeed;
+use crate::workers::observed::ObservedWorkers;
 use crate::workload::operand::{Account, Company, Operand, Switches};
 use crate::{orphans, plan, rack};
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing. Kubernetes does the rest by itself.
-pub type Plan = plan::Plan<Need, (), Option<KafkaBridgeStatus>>;
+pub type BridgePlan = plan::Plan<WorkerNeed, (), Option<KafkaBridgeStatus>>;
 
 /// Seconds after which a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN_SECONDS: u64 = 60;
 
-/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+/// Seconds until an object of another owner is looked at again: nothing announces that it went.
 const STRANGER_AGAIN_SECONDS: u64 = 15;
 
 /// Plans one pass over one KafkaBridge, as far as the answers in `observed` allow. A resource that is wrong yields a plan that
 /// writes its status and nothing else.
-pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan {
+pub fn plan(resource: &KafkaBridge, observed: &ObservedWorkers, now: Timestamp) -> BridgePlan {
     let mut findings = Findings::default();
     if let Some(why) = &observed.unreadable {
         let status = refused(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return BridgePlan { status: Some(status), ..BridgePlan::default() };
     }
     let bridge = validate::read(resource, &observed.settings, observed.referred(), &mut findings);
     findings.settle(true);
     if !findings.problems.is_empty() {
         let words = findings::words(&findings.problems);
         let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return BridgePlan { status: Some(status), ..BridgePlan::default() };
     }
-    let mut plan = Plan::default();
+    let mut plan = BridgePlan::default();
     let mut progress = Progress::default();
     let desired = desired(&bridge, observed, now, &mut progress, &mut findings);
     let components = [bridge.component()];
@@ -53,7 +53,7 @@ pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan
     plan.delete = orphans::of(&bridge.claimant(), &components, observed.all_live(), &desired, stays);
     let desired = match observed.strangers(&bridge.claimant(), desired.iter().map(|object| &object.reference))
     {
-        Err(need) => return Plan::asking(vec![need]),
+        Err(need) => return BridgePlan::asking(vec![need]),
         Ok(strangers) => without(&strangers, &bridge, desired, &mut plan, &mut progress, &mut findings),
     };
     plan.apply = Write::all(desired, |desired| observed.live(desired));
@@ -73,7 +73,7 @@ pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan
 /// Every object that is wanted.
 fn desired(
     bridge: &Bridge,
-    observed: &Observed,
+    observed: &ObservedWorkers,
     now: Timestamp,
     progress: &mut Progress,
     findings: &mut Findings,
@@ -112,7 +112,7 @@ fn desired(
 }
 
 /// What the scheduler, the kubelet and the programs themselves say of pods that are not ready.
-fn say_what_pods_say(observed: &Observed, progress: &mut Progress, findings: &mut Findings) {
+fn say_what_pods_say(observed: &ObservedWorkers, progress: &mut Progress, findings: &mut Findings) {
     for (name, pod) in &observed.pods {
         if let Some(words) = words_of_pod(pod) {
             let words = format!("pod {name} is not ready: {words}");
@@ -122,12 +122,12 @@ fn say_what_pods_say(observed: &Observed, progress: &mut Progress, findings: &mu
     }
 }
 
-/// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
+/// Takes out of what is wanted what belongs to another owner. Then the pods stay as they are, and nothing goes.
 fn without(
     strangers: &[Stranger],
     bridge: &Bridge,
     mut desired: Vec<DesiredObject>,
-    plan: &mut Plan,
+    plan: &mut BridgePlan,
     progress: &mut Progress,
     findings: &mut Findings,
 ) -> Vec<DesiredObject> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use api::common::metrics::TracingType;
+use api::KafkaConnect;
 use api::conditions::reasons;
-use api::{KafkaConnect, last_applied};
 
 use crate::findings::Findings;
 use crate::workers::properties::Group;
+use crate::workers::without_effect;
 
 /// The group and its topics. Older resources have them among the options, and may leave them out.
 pub(super) fn group(
@@ -66,28 +66,12 @@ pub(super) fn group(
 
 /// Says which fields are deprecated, unknown, or not carried out.
 pub(super) fn say(connect: &KafkaConnect, findings: &mut Findings) {
-    if let Some(complaint) = last_applied::complaint(&connect.metadata) {
-        findings.warn(reasons::UNKNOWN_FIELDS, complaint);
-    }
     let spec = &connect.spec;
-    if let Some(tracing) = &spec.tracing {
-        let message = match tracing.type_ {
-            TracingType::Jaeger => {
-                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
-            }
-            TracingType::OpenTelemetry => {
-                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
-            }
-        };
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
-    }
+    let rack_init_image = spec.client_rack_init_image.is_some();
+    without_effect::say(&connect.metadata, rack_init_image, findings);
     if spec.build.as_ref().is_some_and(|build| build.output.additional_kaniko_options.is_some()) {
         let message = "spec.build.output.additionalKanikoOptions: without effect: Buildah builds images, not Kaniko; remove it, and \
                        write what is still needed into additionalBuildOptions or additionalPushOptions";
-        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
-    }
-    if spec.client_rack_init_image.is_some() {
-        let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
         findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
     }
 }

@@ -13,24 +13,24 @@ use super::{build, validate};
 use crate::findings::{self, Findings};
 use crate::referred::Referred;
 use crate::status::refused;
-use crate::workers::need::Need;
-use crate::workers::observed::{Observed, Plugins};
-use crate::workers::plan::{self, Draft};
-use crate::workers::sharing;
+use crate::workers::need::WorkerNeed;
+use crate::workers::observed::{ObservedWorkers, Plugins};
+use crate::workers::plan::{self, WorkerDraft};
+use crate::workers::{plug_ins, sharing};
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing.
-pub type Plan = plan::Plan<Option<KafkaConnectStatus>>;
+pub type ConnectPlan = plan::WorkerPlan<Option<KafkaConnectStatus>>;
 
 /// Seconds after which a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN_SECONDS: u64 = 60;
 
 /// Plans one pass over one KafkaConnect, as far as the answers in `observed` allow. A resource that is wrong yields a plan that
 /// writes its status and nothing else.
-pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan {
+pub fn plan(connect: &KafkaConnect, observed: &ObservedWorkers, now: Timestamp) -> ConnectPlan {
     let mut findings = Findings::default();
     if let Some(why) = &observed.unreadable {
         let status = refused(connect, reasons::INVALID_CONFIGURATION, why, &[], now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return ConnectPlan { status: Some(status), ..ConnectPlan::default() };
     }
     let workers = validate::read(connect, &observed.settings, observed.referred(), &mut findings);
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
@@ -44,22 +44,30 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     let Some(mut workers) = workers.filter(|_| findings.problems.is_empty()) else {
         let words = findings::words(&findings.problems);
         let status = refused(connect, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return ConnectPlan { status: Some(status), ..ConnectPlan::default() };
     };
     let image = build::decide::decide(build.as_ref(), &workers, observed, now);
     workers.build_annotations = image.annotations;
     let has_image = image.image.is_some();
     workers.image = image.image.unwrap_or_default();
     let mut draft = plan::draft(&workers, observed, now);
-    let needs: Vec<Need> = image.needs.into_iter().chain(draft.needs.drain(..)).collect();
+    let needs: Vec<WorkerNeed> = image.needs.into_iter().chain(draft.needs.drain(..)).collect();
     if !needs.is_empty() {
-        return Plan::asking(needs);
+        return ConnectPlan::asking(needs);
     }
     if !has_image {
         without_workers(&mut draft);
     }
-    let Draft { needs: _, mut apply, mut delete, restart, mut waiting_for, mut stuck, warnings, look_again } =
-        draft;
+    let WorkerDraft {
+        needs: _,
+        mut apply,
+        mut delete,
+        restart,
+        mut waiting_for,
+        mut stuck,
+        warnings,
+        look_again,
+    } = draft;
     apply.extend(image.apply);
     apply.sort_by_key(|write| write.stage);
     delete.extend(image.delete);
@@ -67,12 +75,13 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     stuck |= image.failed;
     findings.warnings.extend(image.warnings);
     findings.warnings.extend(warnings);
+    findings.warnings.extend(plug_ins::warnings(&workers, &observed.missing_plug_ins));
     findings.settle(true);
     let serves = waiting_for.is_empty() && workers.replicas > 0;
     if serves && observed.plugins == Plugins::Unasked {
-        let need = Need::Plugins(observed.fingerprint_of_pods());
+        let need = WorkerNeed::Plugins(observed.fingerprint_of_pods());
         if observed.silence(&need).is_none() {
-            return Plan::asking(vec![need]);
+            return ConnectPlan::asking(vec![need]);
         }
     }
     let progress = Progress { waiting_for: &waiting_for, stuck };
@@ -81,7 +90,7 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
         status.connector_plugins = Some(plugins.clone());
     }
     let again = (!waiting_for.is_empty()).then_some(LOOK_AGAIN_SECONDS);
-    Plan {
+    ConnectPlan {
         apply,
         delete,
         events: restart.iter().flat_map(|restart| restart.events(0)).collect(),
@@ -94,12 +103,12 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
             .min()
             .map(Duration::from_secs),
         waiting_for,
-        ..Plan::default()
+        ..ConnectPlan::default()
     }
 }
 
 /// Leaves out the workers, for which there is no image yet: everything else can be there before them.
-fn without_workers(draft: &mut Draft) {
+fn without_workers(draft: &mut WorkerDraft) {
     draft.apply.retain(|write| write.reference.kind != kinds::STRIMZI_POD_SET);
     draft.restart = None;
     draft.waiting_for.clear();

@@ -47,6 +47,7 @@ pub(super) fn read(
         logging: spec.logging.as_ref(),
         rack: spec.rack.as_ref(),
         metrics_config: spec.metrics_config.as_ref(),
+        tracing: spec.tracing.as_ref(),
         template: spec.template.as_ref(),
         external: spec.external_configuration.as_ref(),
     };

@@ -8,8 +8,9 @@ use api::common::connector::{AlterOffsets, ListOffsets};
 use api::conditions::reasons;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
 
-use super::call::Call;
+use super::call::ConnectorCall;
 use crate::findings::Findings;
 
 /// What an annotation asks for.
@@ -18,13 +19,13 @@ pub struct Asked {
     /// The annotation.
     pub annotation: Annotation,
     /// The call.
-    pub call: Call,
+    pub call: ConnectorCall,
     /// Whether the connector has to be stopped for it.
     pub when_stopped: bool,
 }
 
 /// An annotation as it was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Annotation {
     /// Its key.
     pub key: &'static str,
@@ -89,7 +90,7 @@ pub fn restart(words: &str, annotation: Annotation, findings: &mut Findings) -> 
             }
         }
     }
-    let call = Call::Restart { include_tasks, only_failed, automatic: false };
+    let call = ConnectorCall::Restart { include_tasks, only_failed, automatic: false };
     Some(Asked { annotation, call, when_stopped: false })
 }
 
@@ -97,7 +98,7 @@ pub fn restart(words: &str, annotation: Annotation, findings: &mut Findings) -> 
 pub fn restart_task(words: &str, annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
     match words.trim().parse() {
         Ok(task) if task >= 0 => {
-            Some(Asked { annotation, call: Call::RestartTask { task }, when_stopped: false })
+            Some(Asked { annotation, call: ConnectorCall::RestartTask { task }, when_stopped: false })
         }
         _ => {
             let message = format!(
@@ -138,15 +139,15 @@ pub fn offsets(maps: &OffsetMaps<'_>, annotation: Annotation, findings: &mut Fin
         "list" => {
             let name = maps.list.map(|list| list.to_config_map.name.as_str());
             let config_map = named(name, reasons::LIST_OFFSETS, "listOffsets.toConfigMap.name", findings)?;
-            (Call::ListOffsets { config_map }, false)
+            (ConnectorCall::ListOffsets { config_map }, false)
         }
         "alter" => {
             let name = maps.alter.map(|alter| alter.from_config_map.name.as_str());
             let config_map =
                 named(name, reasons::ALTER_OFFSETS, "alterOffsets.fromConfigMap.name", findings)?;
-            (Call::AlterOffsets { config_map }, true)
+            (ConnectorCall::AlterOffsets { config_map }, true)
         }
-        "reset" => (Call::ResetOffsets, true),
+        "reset" => (ConnectorCall::ResetOffsets, true),
         other => {
             let message = format!(
                 "metadata.annotations.{CONNECTOR_OFFSETS}: {other:?} is not known: write list, alter or reset"
@@ -164,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    fn read(annotations: &Value, spec: &Value) -> (Vec<Call>, Vec<String>) {
+    fn read(annotations: &Value, spec: &Value) -> (Vec<ConnectorCall>, Vec<String>) {
         let connector: KafkaConnector = serde_json::from_value(json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector",
             "metadata": {"name": "a", "annotations": annotations}, "spec": spec,
@@ -179,8 +180,8 @@ mod tests {
         )
     }
 
-    fn restart(include_tasks: bool, only_failed: bool) -> Call {
-        Call::Restart { include_tasks, only_failed, automatic: false }
+    fn restart(include_tasks: bool, only_failed: bool) -> ConnectorCall {
+        ConnectorCall::Restart { include_tasks, only_failed, automatic: false }
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
         let (calls, warnings) = read(&json!({RESTART: "all", RESTART_TASK: "one"}), &json!({}));
         assert!(calls.is_empty() && warnings[0].starts_with("RestartConnector: "), "{warnings:?}");
         assert!(warnings[1].starts_with("RestartConnectorTask: "), "{warnings:?}");
-        assert_eq!(read(&json!({RESTART_TASK: "3"}), &json!({})).0, [Call::RestartTask { task: 3 }]);
+        assert_eq!(read(&json!({RESTART_TASK: "3"}), &json!({})).0, [ConnectorCall::RestartTask { task: 3 }]);
         assert!(read(&json!({RESTART_TASK: "-1"}), &json!({})).0.is_empty());
     }
 
@@ -208,9 +209,9 @@ mod tests {
     fn offsets_need_the_config_map_that_they_go_to_or_come_from() {
         let spec = json!({"listOffsets": {"toConfigMap": {"name": "l"}}, "alterOffsets": {"fromConfigMap": {"name": "f"}}});
         let asked = |value: &str, spec: &Value| read(&json!({CONNECTOR_OFFSETS: value}), spec);
-        assert_eq!(asked("list", &spec).0, [Call::ListOffsets { config_map: "l".to_owned() }]);
-        assert_eq!(asked("alter", &spec).0, [Call::AlterOffsets { config_map: "f".to_owned() }]);
-        assert_eq!(asked("reset", &json!({})).0, [Call::ResetOffsets]);
+        assert_eq!(asked("list", &spec).0, [ConnectorCall::ListOffsets { config_map: "l".to_owned() }]);
+        assert_eq!(asked("alter", &spec).0, [ConnectorCall::AlterOffsets { config_map: "f".to_owned() }]);
+        assert_eq!(asked("reset", &json!({})).0, [ConnectorCall::ResetOffsets]);
         for (value, reason) in
             [("list", "ListOffsets: "), ("alter", "AlterOffsets: "), ("drop", "ManageOffsets: ")]
         {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// A call about one connector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Call {
+pub enum ConnectorCall {
     /// Make it.
     Create {
         /// Its options.
@@ -54,7 +54,7 @@ pub enum Call {
     ResetOffsets,
 }
 
-impl Call {
+impl ConnectorCall {
     /// Whether both do the same kind of thing.
     pub fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

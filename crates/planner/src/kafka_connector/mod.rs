@@ -19,7 +19,7 @@ pub mod round;
 pub mod status;
 pub mod transition;
 pub mod undeclared;
-pub mod unlisted;
+mod unlisted;
 pub mod validate;
 pub mod wanted;
 pub mod words;

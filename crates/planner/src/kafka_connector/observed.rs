@@ -7,6 +7,7 @@ use api::common::connector::AutoRestartStatus;
 use api::conditions::{reasons, types};
 use api::{KafkaConnector, KafkaConnectorStatus, annotations};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::actual::{Actual, State};
 use super::asked::{self, Annotation};
@@ -31,7 +32,7 @@ pub enum Cluster {
     /// The resource names none.
     Unnamed,
     /// This operator looks after no KafkaConnect of the name. `exists`: whether there is one all the same, which another operator looks
-    /// after; `None`: nobody asked.
+    /// after; `None`: the API server was not asked.
     Unknown {
         /// The name.
         name: String,
@@ -65,7 +66,7 @@ pub enum Cluster {
 /// What Connect says of the connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeenInConnect {
-    /// Nobody asked.
+    /// Connect was not asked.
     Unasked,
     /// No worker answers.
     Away {
@@ -79,8 +80,8 @@ pub enum SeenInConnect {
 }
 
 /// What has to be known first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum ConnectorNeed {
     /// Whether there is a KafkaConnect of this name, which this operator does not look after.
     ConnectNamed(String),
     /// The topics of the connector.
@@ -89,7 +90,7 @@ pub enum Need {
 
 /// The answer to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum ConnectorAnswer {
     /// Whether it exists.
     Exists(bool),
     /// The topics; `None`: they are not known.
@@ -98,7 +99,7 @@ pub enum Answer {
 
 /// A KafkaConnector and what is known of it.
 #[derive(Debug, Clone)]
-pub struct Observed {
+pub struct ObservedConnector {
     /// The resource.
     pub connector: Arc<KafkaConnector>,
     /// Where it is to run.
@@ -115,13 +116,14 @@ pub struct Observed {
     pub topics: Option<Option<Vec<String>>>,
 }
 
-/// What the plan of a connector has in common with those of other kinds. Its call, if there is one, is the one to make.
-type Common = plan::Plan<Need, Doing, Option<KafkaConnectorStatus>>;
+/// What the plan of a connector has in common with those of other kinds. It has one call at most.
+type Common = plan::Plan<ConnectorNeed, Doing, Option<KafkaConnectorStatus>>;
 
 /// What a pass does. Annotations are taken off after the call.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Plan {
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ConnectorPlan {
     /// What it has in common with the plans of other kinds.
+    #[serde(flatten)]
     pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
@@ -129,10 +131,10 @@ pub struct Plan {
     pub waits_for_connect: bool,
 }
 
-plan_with_common!(Plan, Common);
+plan_with_common!(ConnectorPlan, Common);
 
-impl Plan {
-    fn asking(need: Need) -> Self {
+impl ConnectorPlan {
+    fn asking(need: ConnectorNeed) -> Self {
         Common::asking(vec![need]).into()
     }
 
@@ -141,9 +143,9 @@ impl Plan {
     }
 }
 
-impl Observation for Observed {
-    type Plan = Plan;
-    type Answer = Answer;
+impl Observation for ObservedConnector {
+    type Plan = ConnectorPlan;
+    type Answer = ConnectorAnswer;
 
     fn prepare(&mut self, now: Timestamp) {
         let SeenInConnect::Here(actual) = &self.seen else { return };
@@ -152,17 +154,17 @@ impl Observation for Observed {
         self.forget_restarts(has_failed, now);
     }
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> ConnectorPlan {
         if is_paused(&*self.connector) {
-            return Plan::saying(paused(&*self.connector, now));
+            return ConnectorPlan::saying(paused(&*self.connector, now));
         }
         let name = match &self.cluster {
             Cluster::Usable { name } => name,
             Cluster::Unknown { name, exists: None } => {
-                return Plan::asking(Need::ConnectNamed(name.clone()));
+                return ConnectorPlan::asking(ConnectorNeed::ConnectNamed(name.clone()));
             }
             // Another operator looks after it, or this one will in a moment.
-            Cluster::Unknown { exists: Some(true), .. } => return Plan::default(),
+            Cluster::Unknown { exists: Some(true), .. } => return ConnectorPlan::default(),
             Cluster::WithoutService { name, why } => {
                 let message = format!(
                     "Kafka Connect cluster {name} cannot be asked: {why}; see the status of the KafkaConnect resource {name}"
@@ -175,17 +177,17 @@ impl Observation for Observed {
             SeenInConnect::Here(actual) => self.plan_here(actual.as_ref(), now),
             SeenInConnect::Unusable(why) => {
                 let plan = self.unusable(reasons::CONNECT_REST, why, now);
-                Plan { waits_for_connect: true, ..plan }
+                ConnectorPlan { waits_for_connect: true, ..plan }
             }
             SeenInConnect::Away { since } => self.plan_away(name, *since, now),
-            SeenInConnect::Unasked => Plan { waits_for_connect: true, ..Plan::default() },
+            SeenInConnect::Unasked => ConnectorPlan { waits_for_connect: true, ..ConnectorPlan::default() },
         }
     }
 
-    fn answer(&mut self, _: Need, answer: Answer) {
+    fn answer(&mut self, _: ConnectorNeed, answer: ConnectorAnswer) {
         match answer {
-            Answer::Topics(topics) => self.topics = Some(topics),
-            Answer::Exists(exists) => {
+            ConnectorAnswer::Topics(topics) => self.topics = Some(topics),
+            ConnectorAnswer::Exists(exists) => {
                 if let Cluster::Unknown { exists: known, .. } = &mut self.cluster {
                     *known = Some(exists);
                 }
@@ -194,7 +196,7 @@ impl Observation for Observed {
     }
 }
 
-impl Observed {
+impl ObservedConnector {
     /// Restarts are remembered until the status shows them, and no longer than they count: the status says of them what is known.
     fn forget_restarts(&mut self, has_failed: bool, now: Timestamp) {
         let Some(remembered) = &self.past.restarted else { return };
@@ -206,11 +208,11 @@ impl Observed {
         }
     }
 
-    fn unusable(&self, reason: &str, message: &str, now: Timestamp) -> Plan {
-        Plan::saying(status::unusable(&self.connector, reason, message, now))
+    fn unusable(&self, reason: &str, message: &str, now: Timestamp) -> ConnectorPlan {
+        ConnectorPlan::saying(status::unusable(&self.connector, reason, message, now))
     }
 
-    fn plan_away(&self, cluster: &str, since: Timestamp, now: Timestamp) -> Plan {
+    fn plan_away(&self, cluster: &str, since: Timestamp, now: Timestamp) -> ConnectorPlan {
         let told_at = since + AWAY;
         let status = self.connector.status.as_ref();
         let is_ready = status.is_some_and(|status| {
@@ -219,7 +221,7 @@ impl Observed {
                 && conditions.any(|condition| condition.is(types::READY))
         });
         if is_ready && now < told_at {
-            let mut plan = Plan { waits_for_connect: true, ..Plan::default() };
+            let mut plan = ConnectorPlan { waits_for_connect: true, ..ConnectorPlan::default() };
             plan.look_again_after(Duration::try_from(told_at.duration_since(now)).unwrap_or_default());
             return plan;
         }
@@ -230,17 +232,17 @@ impl Observed {
         self.away(&message, now)
     }
 
-    /// Nobody can be asked: it is told, and what was known of the connector stays.
-    fn away(&self, message: &str, now: Timestamp) -> Plan {
+    /// Connect cannot be asked: the status says so, and what was known of the connector stays.
+    fn away(&self, message: &str, now: Timestamp) -> ConnectorPlan {
         let mut status = status::unusable(&self.connector, reasons::CONNECT_AWAY, message, now);
         // What was known of it is the best that there is.
         let old = self.connector.status.clone().unwrap_or_default();
         (status.connector_status, status.tasks_max, status.topics) =
             (old.connector_status, old.tasks_max, old.topics);
-        Plan { waits_for_connect: true, ..Plan::saying(status) }
+        ConnectorPlan { waits_for_connect: true, ..ConnectorPlan::saying(status) }
     }
 
-    fn plan_here(&self, actual: Option<&Actual>, now: Timestamp) -> Plan {
+    fn plan_here(&self, actual: Option<&Actual>, now: Timestamp) -> ConnectorPlan {
         let mut findings = Findings::default();
         let asked = asked::of(&self.connector, &mut findings);
         let wanted = wanted::of(&self.connector, &mut findings);
@@ -253,7 +255,7 @@ impl Observed {
             let standing = Standing::Wrong { reason: reasons::INVALID_RESOURCE, message: message.join("; ") };
             let details = Details { actual, warnings: &findings.warnings, topics: None, waits_since: None };
             let status = status::of(&self.connector, &standing, &details, now);
-            return Plan { take_off, ..Common { status, ..Common::default() }.into() };
+            return ConnectorPlan { take_off, ..Common { status, ..Common::default() }.into() };
         };
         let before = self.connector.status.as_ref().and_then(|status| status.auto_restart.as_ref());
         let mut step = transition::step(&Situation {
@@ -266,13 +268,19 @@ impl Observed {
         });
         let runs = actual.is_some_and(|actual| actual.connector.state == State::Running);
         if self.topics_wanted && runs && step.doing.is_none() && self.topics.is_none() {
-            return Plan::asking(Need::Topics);
+            return ConnectorPlan::asking(ConnectorNeed::Topics);
         }
         step.warnings.splice(0..0, findings.warnings);
         self.carry(actual, step, take_off, now)
     }
 
-    fn carry(&self, actual: Option<&Actual>, step: Step, take_off: Vec<Annotation>, now: Timestamp) -> Plan {
+    fn carry(
+        &self,
+        actual: Option<&Actual>,
+        step: Step,
+        take_off: Vec<Annotation>,
+        now: Timestamp,
+    ) -> ConnectorPlan {
         let details = Details {
             actual,
             warnings: &step.warnings,
@@ -289,7 +297,7 @@ impl Observed {
         let name = self.connector.metadata.name.as_deref().unwrap_or_default();
         let events = step.doing.iter().filter_map(|doing| doing.event(name, 0)).collect();
         let calls = step.doing.into_iter().collect();
-        Plan { take_off, ..Common { calls, status, events, look_again, ..Common::default() }.into() }
+        ConnectorPlan { take_off, ..Common { calls, status, events, look_again, ..Common::default() }.into() }
     }
 }
 

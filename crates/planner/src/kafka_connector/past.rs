@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::actual::State;
-use super::call::Call;
+use super::call::ConnectorCall;
 
 /// How long what was done may take to show.
 pub const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(10);
@@ -24,9 +24,11 @@ const SHORT_PAUSES: (i64, i64) = (250, 5000);
 pub enum FailureKind {
     /// Connect divides its connectors among the workers: waited for.
     Rebalancing,
-    /// The connector was made before and has no state yet: waited for.
+    /// The connector was made before, with the options of the call, and has no state yet: waited for.
     NotStarted,
-    /// Nobody answered.
+    /// The connector was made before, with other options than those of the call, and has no state yet.
+    OtherOptions,
+    /// No worker answered.
     Silence,
     /// Connect does not take what was sent.
     Refused,
@@ -42,7 +44,7 @@ pub enum FailureKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The call.
-    pub call: Call,
+    pub call: ConnectorCall,
     /// How.
     pub kind: FailureKind,
     /// Why, in words.
@@ -77,7 +79,7 @@ pub fn pause_after(kind: FailureKind, times: u32) -> SignedDuration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// The call.
-    pub call: Call,
+    pub call: ConnectorCall,
     /// When it was made last.
     pub at: Timestamp,
     /// When it was made first, of the times that followed each other: what has to be done again and again has an opponent.
@@ -106,8 +108,13 @@ impl Past {
     }
 
     /// Notes a call that was made.
-    pub fn note_made(&mut self, call: &Call, now: Timestamp) {
-        self.failures.retain(|failure| !failure.call.is_like(call));
+    pub fn note_made(&mut self, call: &ConnectorCall, now: Timestamp) {
+        // A connector that was given its options has no others any more.
+        let gives_options = matches!(call, ConnectorCall::Configure { .. });
+        self.failures.retain(|failure| {
+            let is_over = gives_options && failure.kind == FailureKind::OtherOptions;
+            !is_over && !failure.call.is_like(call)
+        });
         let before = self.made.as_ref().filter(|before| before.call == *call);
         let row = before.filter(|before| now.duration_since(before.at) < IN_A_ROW);
         let since = row.map_or(now, |before| before.since);
@@ -115,7 +122,7 @@ impl Past {
     }
 
     /// Notes a call that failed.
-    pub fn note_failed(&mut self, call: &Call, kind: FailureKind, message: String, now: Timestamp) {
+    pub fn note_failed(&mut self, call: &ConnectorCall, kind: FailureKind, message: String, now: Timestamp) {
         let before = self.failures.iter().position(|failure| failure.call.is_like(call));
         let before = before.map(|position| self.failures.remove(position));
         let times = before
@@ -125,19 +132,24 @@ impl Past {
     }
 
     /// How this very call failed last.
-    pub fn failure(&self, call: &Call) -> Option<&Failure> {
+    pub fn failure(&self, call: &ConnectorCall) -> Option<&Failure> {
         self.failures.iter().find(|failure| failure.call == *call)
     }
 
     /// Whether this very call was made so short a time ago that it need not show yet.
-    pub fn is_settling(&self, call: &Call, now: Timestamp) -> bool {
+    pub fn is_settling(&self, call: &ConnectorCall, now: Timestamp) -> bool {
         self.made
             .as_ref()
             .is_some_and(|made| made.call == *call && now.duration_since(made.at) < SHOWS_WITHIN)
     }
 
+    /// Whether this very call is the last one that was made, and not before a time.
+    pub fn was_made_since(&self, call: &ConnectorCall, since: Timestamp) -> bool {
+        self.made.as_ref().is_some_and(|made| made.call == *call && made.at >= since)
+    }
+
     /// When a call that was made a moment ago need not be given more time to show.
-    pub fn settled_at(&self, call: &Call) -> Option<Timestamp> {
+    pub fn settled_at(&self, call: &ConnectorCall) -> Option<Timestamp> {
         self.made.as_ref().filter(|made| made.call == *call).map(|made| made.at + SHOWS_WITHIN)
     }
 
@@ -178,24 +190,26 @@ mod tests {
         let mut past = Past::default();
         let mut pauses = Vec::new();
         for _ in 0..7 {
-            past.note_failed(&Call::Pause, FailureKind::Silence, "no".to_owned(), at(0));
-            pauses.push(past.failure(&Call::Pause).unwrap().again_at().as_second());
+            past.note_failed(&ConnectorCall::Pause, FailureKind::Silence, "no".to_owned(), at(0));
+            pauses.push(past.failure(&ConnectorCall::Pause).unwrap().again_at().as_second());
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 120, 120]);
-        past.note_failed(&Call::Pause, FailureKind::Rebalancing, "no".to_owned(), at(0));
-        assert_eq!(past.failure(&Call::Pause).unwrap().again_at().as_millisecond(), 250);
-        past.note_failed(&Call::Stop, FailureKind::Refused, "no".to_owned(), at(0));
+        past.note_failed(&ConnectorCall::Pause, FailureKind::Rebalancing, "no".to_owned(), at(0));
+        assert_eq!(past.failure(&ConnectorCall::Pause).unwrap().again_at().as_millisecond(), 250);
+        past.note_failed(&ConnectorCall::Stop, FailureKind::Refused, "no".to_owned(), at(0));
         assert_eq!(past.failures.len(), 2, "each kind of call by itself");
-        past.note_made(&Call::Pause, at(1));
+        past.note_made(&ConnectorCall::Pause, at(1));
         assert_eq!(past.failures.len(), 1);
     }
 
     #[test]
     fn what_was_done_may_take_a_while_to_show() {
         let mut past = Past::default();
-        past.note_made(&Call::Resume, at(0));
-        assert!(past.is_settling(&Call::Resume, at(9)) && !past.is_settling(&Call::Stop, at(9)));
-        assert!(!past.is_settling(&Call::Resume, at(10)));
+        past.note_made(&ConnectorCall::Resume, at(0));
+        assert!(
+            past.is_settling(&ConnectorCall::Resume, at(9)) && !past.is_settling(&ConnectorCall::Stop, at(9))
+        );
+        assert!(!past.is_settling(&ConnectorCall::Resume, at(10)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::KafkaConnectStatus;
 use api::conditions::events;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::rotation;
 use super::undeclared::undeclared;
@@ -60,7 +61,7 @@ pub enum Names {
 
 /// A Connect cluster in which connector resources rule the connectors.
 #[derive(Debug, Clone)]
-pub struct Observed {
+pub struct ObservedRound {
     /// What Connect says.
     pub look: Look,
     /// The fingerprint of a connector that Connect has not.
@@ -93,20 +94,21 @@ pub enum Keeps {
 }
 
 /// What has to be known first: the names of all connectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct NamesNeeded;
 
 /// A connector that no resource declares is removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Removal(pub String);
 
 /// What a plan of a round has in common with those of other kinds. It writes no status.
 type Common = plan::Plan<NamesNeeded, Removal, Option<KafkaConnectStatus>>;
 
 /// What a round does.
-#[derive(Debug, Clone, Default)]
-pub struct Plan {
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RoundPlan {
     /// What it has in common with the plans of other kinds.
+    #[serde(flatten)]
     pub common: Common,
     /// Connectors over whose resources a pass is brought, before anything is removed.
     pub wake: BTreeSet<String>,
@@ -118,14 +120,14 @@ pub struct Plan {
     pub is_complete: bool,
 }
 
-plan_with_common!(Plan, Common);
+plan_with_common!(RoundPlan, Common);
 
-impl Observation for Observed {
-    type Plan = Plan;
+impl Observation for ObservedRound {
+    type Plan = RoundPlan;
     type Answer = Option<BTreeSet<String>>;
 
-    fn plan(&self, _: Timestamp) -> Plan {
-        let mut plan = Plan::default();
+    fn plan(&self, _: Timestamp) -> RoundPlan {
+        let mut plan = RoundPlan::default();
         let all = match &self.look {
             Look::NoAddress => {
                 plan.wake = self.declared.keys().cloned().collect();
@@ -164,9 +166,9 @@ impl Observation for Observed {
     }
 }
 
-impl Observed {
+impl ObservedRound {
     /// Removes what no resource declares.
-    fn remove(&self, all: &BTreeMap<String, Fingerprint>, plan: &mut Plan) {
+    fn remove(&self, all: &BTreeMap<String, Fingerprint>, plan: &mut RoundPlan) {
         let listed = match &self.names {
             Names::Listed(names) => Some(names),
             Names::NotNeeded | Names::Needed | Names::Unknown => None,

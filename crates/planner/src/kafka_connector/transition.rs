@@ -7,12 +7,14 @@
 use api::common::connector::{AutoRestartStatus, ConnectorState};
 use api::conditions::{events, format_time, reasons};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::actual::{Actual, State};
 use super::asked::{Annotation, Asked};
 use super::auto_restart::{self, Verdict};
-use super::call::Call;
+use super::call::ConnectorCall;
 use super::past::{Failure, FailureKind, Past};
+use super::unlisted;
 use super::wanted::Wanted;
 use super::words;
 use crate::findings::Warning;
@@ -42,10 +44,10 @@ pub struct Situation<'a> {
 }
 
 /// A call and what comes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Doing {
     /// The call.
-    pub call: Call,
+    pub call: ConnectorCall,
     /// The annotation that asked for it, which is taken off when it was made.
     pub answers: Option<Annotation>,
     /// The automatic restarts in a row, when it was made.
@@ -131,24 +133,59 @@ pub fn step(situation: &Situation<'_>) -> Step {
 }
 
 /// What has to be done so that the connector is what it is to be.
-fn needed(situation: &Situation<'_>) -> Option<Call> {
+fn needed(situation: &Situation<'_>) -> Option<ConnectorCall> {
     let wanted = situation.wanted;
-    let Some(actual) = situation.actual else {
-        return Some(Call::Create { config: wanted.config.clone(), state: wanted.state });
-    };
+    let Some(actual) = situation.actual else { return Some(create(wanted)) };
     if actual.config != wanted.config {
-        return Some(Call::Configure { config: wanted.config.clone() });
+        return Some(ConnectorCall::Configure { config: wanted.config.clone() });
     }
     match (wanted.state, &actual.connector.state) {
-        (ConnectorState::Running, State::Paused | State::Stopped) => Some(Call::Resume),
-        (ConnectorState::Paused, State::Running | State::Stopped) => Some(Call::Pause),
-        (ConnectorState::Stopped, State::Running | State::Paused | State::Failed) => Some(Call::Stop),
+        (ConnectorState::Running, State::Paused | State::Stopped) => Some(ConnectorCall::Resume),
+        (ConnectorState::Paused, State::Running | State::Stopped) => Some(ConnectorCall::Pause),
+        (ConnectorState::Stopped, State::Running | State::Paused | State::Failed) => {
+            Some(ConnectorCall::Stop)
+        }
         _ => None,
+    }
+}
+
+fn create(wanted: &Wanted) -> ConnectorCall {
+    ConnectorCall::Create { config: wanted.config.clone(), state: wanted.state }
+}
+
+/// What Connect said a moment ago of a connector that it has and does not list.
+fn unlisted<'a>(situation: &Situation<'a>) -> Option<&'a Failure> {
+    let failure = situation.past.failure(&create(situation.wanted))?;
+    let is_it = situation.actual.is_none() && unlisted::is_unlisted(failure.kind);
+    (is_it && failure.again_at() > situation.now).then_some(failure)
+}
+
+/// Gives a connector that Connect does not list its options and has it rest where it is to, until it is asked for once more.
+fn lead_unlisted(situation: &Situation<'_>, found: &Failure, step: &mut Step) {
+    step.standing = Standing::Waits(not_started());
+    step.look_by(found.again_at());
+    let Some(call) = unlisted::next(found.kind, situation.wanted) else { return };
+    match attempt(situation, &call) {
+        Attempt::Now if !situation.past.was_made_since(&call, found.at) => {
+            step.doing = Some(Doing { call, answers: None, restarts: None });
+        }
+        Attempt::Now => {}
+        Attempt::Settling => look_when_settled(situation, &call, step),
+        Attempt::Later(failure) => {
+            step.look_by(failure.again_at());
+            if failure.kind != FailureKind::Rebalancing {
+                step.standing = wrong(failure);
+            }
+        }
     }
 }
 
 /// Leads the connector to what it is to be. `false`: nothing else is to be done meanwhile.
 fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
+    if let Some(found) = unlisted(situation) {
+        lead_unlisted(situation, found, step);
+        return false;
+    }
     let Some(call) = needed(situation) else { return true };
     let mut words = waiting_words(&call);
     if situation.past.in_vain_since().is_some_and(|since| situation.now.duration_since(since) > OPPONENT) {
@@ -161,7 +198,7 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
         Attempt::Now => {
             // What is known of an earlier failure stays until it is over.
             step.standing = match situation.past.failures.iter().find(|failure| failure.call.is_like(&call)) {
-                Some(failure) if failure.kind == FailureKind::NotStarted => Standing::Waits(not_started()),
+                Some(failure) if unlisted::is_unlisted(failure.kind) => Standing::Waits(not_started()),
                 Some(failure) if failure.kind != FailureKind::Rebalancing => wrong(failure),
                 _ => Standing::Waits(words),
             };
@@ -180,11 +217,6 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
             );
             false
         }
-        Attempt::Later(failure) if failure.kind == FailureKind::NotStarted => {
-            step.look_by(failure.again_at());
-            step.standing = Standing::Waits(not_started());
-            false
-        }
         Attempt::Later(failure) => {
             step.look_by(failure.again_at());
             step.standing = wrong(failure);
@@ -193,7 +225,7 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
     }
 }
 
-fn attempt<'a>(situation: &Situation<'a>, call: &Call) -> Attempt<'a> {
+fn attempt<'a>(situation: &Situation<'a>, call: &ConnectorCall) -> Attempt<'a> {
     let failure = situation.past.failure(call).filter(|failure| failure.again_at() > situation.now);
     match failure {
         Some(failure) => Attempt::Later(failure),
@@ -206,12 +238,12 @@ fn not_started() -> String {
     "Kafka Connect has the connector and says nothing of its state: no worker has started it yet, or its start hangs".to_owned()
 }
 
-fn waiting_words(call: &Call) -> String {
+fn waiting_words(call: &ConnectorCall) -> String {
     match call {
-        Call::Create { .. } => "the connector is being made",
-        Call::Configure { .. } => "the connector is being given its options",
-        Call::Resume => "the connector is being resumed",
-        Call::Pause => "the connector is being paused",
+        ConnectorCall::Create { .. } => "the connector is being made",
+        ConnectorCall::Configure { .. } => "the connector is being given its options",
+        ConnectorCall::Resume => "the connector is being resumed",
+        ConnectorCall::Pause => "the connector is being paused",
         _ => "the connector is being stopped",
     }
     .to_owned()
@@ -223,7 +255,7 @@ fn wrong(failure: &Failure) -> Standing {
         _ => reasons::CONNECT_REST,
     };
     let config = match &failure.call {
-        Call::Create { config, .. } | Call::Configure { config } => Some(config),
+        ConnectorCall::Create { config, .. } | ConnectorCall::Configure { config } => Some(config),
         _ => None,
     };
     let message = config
@@ -277,7 +309,7 @@ fn answer(situation: &Situation<'_>, step: &mut Step) {
 }
 
 /// What is asked for again a moment after it was done is done when the time to show is over.
-fn look_when_settled(situation: &Situation<'_>, call: &Call, step: &mut Step) {
+fn look_when_settled(situation: &Situation<'_>, call: &ConnectorCall, step: &mut Step) {
     if let Some(at) = situation.past.settled_at(call) {
         step.look_by(at);
     }
@@ -295,12 +327,12 @@ fn warn(failure: &Failure, reason: &str, step: &mut Step) {
     }
 }
 
-fn reason(call: &Call) -> &'static str {
+fn reason(call: &ConnectorCall) -> &'static str {
     match call {
-        Call::RestartTask { .. } => reasons::RESTART_CONNECTOR_TASK,
-        Call::ListOffsets { .. } => reasons::LIST_OFFSETS,
-        Call::AlterOffsets { .. } => reasons::ALTER_OFFSETS,
-        Call::ResetOffsets => reasons::RESET_OFFSETS,
+        ConnectorCall::RestartTask { .. } => reasons::RESTART_CONNECTOR_TASK,
+        ConnectorCall::ListOffsets { .. } => reasons::LIST_OFFSETS,
+        ConnectorCall::AlterOffsets { .. } => reasons::ALTER_OFFSETS,
+        ConnectorCall::ResetOffsets => reasons::RESET_OFFSETS,
         _ => reasons::RESTART_CONNECTOR,
     }
 }
@@ -326,7 +358,7 @@ fn restart(situation: &Situation<'_>, step: &mut Step) {
             )
         }
         Verdict::Restart(count) => {
-            let call = Call::Restart { include_tasks: true, only_failed: true, automatic: true };
+            let call = ConnectorCall::Restart { include_tasks: true, only_failed: true, automatic: true };
             match attempt(situation, &call) {
                 Attempt::Now if step.doing.is_none() => {
                     let restarts = AutoRestartStatus {

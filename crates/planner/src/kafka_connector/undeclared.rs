@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// The connectors to remove. `declared` has every connector of which there is a resource, also one that cannot be read or is paused.
+/// The connectors to remove. `declared` has every connector of which there is a resource, also a resource that cannot be read or is paused.
 pub fn undeclared<'a>(
     listed: impl IntoIterator<Item = &'a str>,
     declared: &BTreeSet<String>,

@@ -1,50 +1,24 @@
-//! What is done about a connector that Connect has and does not list, since it has no state yet: its start may hang.
-
-use std::collections::BTreeMap;
+//! What is done about a connector that Connect has and does not list, since it has no state yet: its start may hang. Connect says so when the
+//! connector is to be made ([`FailureKind::NotStarted`], [`FailureKind::OtherOptions`]).
 
 use api::common::connector::ConnectorState;
 
-use super::call::Call;
+use super::call::ConnectorCall;
+use super::past::FailureKind;
+use super::wanted::Wanted;
 
-/// What comes next for it, in place of making it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// It gets the options that it is to have.
-    Configure,
-    /// It has them, and it is waited for until it is listed. What keeps it from working is asked for at once.
-    Wait(Option<Call>),
+/// Whether a call failed because Connect has the connector already.
+pub(super) fn is_unlisted(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::NotStarted | FailureKind::OtherOptions)
 }
 
-/// For a connector with these options that is to have those and to do that.
-pub fn next(
-    found: &BTreeMap<String, String>,
-    wanted: &BTreeMap<String, String>,
-    state: ConnectorState,
-) -> Next {
-    if found != wanted {
-        return Next::Configure;
-    }
-    Next::Wait(match state {
-        ConnectorState::Stopped => Some(Call::Stop),
-        ConnectorState::Paused => Some(Call::Pause),
-        ConnectorState::Running => None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_gets_its_options_first_and_is_kept_from_working_where_it_is_to_rest() {
-        let options = |value: &str| BTreeMap::from([("k".to_owned(), value.to_owned())]);
-        for (state, call) in [
-            (ConnectorState::Running, None),
-            (ConnectorState::Paused, Some(Call::Pause)),
-            (ConnectorState::Stopped, Some(Call::Stop)),
-        ] {
-            assert_eq!(next(&options("v"), &options("v"), state), Next::Wait(call));
-            assert_eq!(next(&options("other"), &options("v"), state), Next::Configure);
-        }
+/// The call that comes in place of making the connector; `None`: it is waited for until it is listed.
+pub(super) fn next(found: FailureKind, wanted: &Wanted) -> Option<ConnectorCall> {
+    match (found, wanted.state) {
+        (FailureKind::OtherOptions, _) => Some(ConnectorCall::Configure { config: wanted.config.clone() }),
+        // What keeps it from working is asked for at once.
+        (_, ConnectorState::Stopped) => Some(ConnectorCall::Stop),
+        (_, ConnectorState::Paused) => Some(ConnectorCall::Pause),
+        (_, ConnectorState::Running) => None,
     }
 }

@@ -12,26 +12,26 @@ use api::{KafkaMirrorMaker, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, annotation
 use jiff::Timestamp;
 use objects::{DesiredObject, Live as LiveObject, ObjectId, Owner, Precondition, Write, json};
 
-use super::observed::Live;
+use super::observed::LiveMirrorMaker;
 use super::translate;
 use crate::findings::{self, Findings, Warning};
 use crate::ownership::Claimant;
 use crate::status::{refused, warning, was_ready};
-use crate::workers::need::Need;
+use crate::workers::need::WorkerNeed;
 use crate::{orphans, plan};
 
 /// The plan; its status is the complete one of the resource.
-pub type Plan = plan::Plan<Need, (), Option<KafkaMirrorMakerStatus>>;
+pub type MirrorMakerPlan = plan::Plan<WorkerNeed, (), Option<KafkaMirrorMakerStatus>>;
 
 /// The kind of what is made.
 const MADE: &str = kinds::KAFKA_MIRROR_MAKER2;
 
 /// Plans one pass. A resource that is wrong yields a plan that writes its status and nothing else.
-pub fn plan(live: &Live, now: Timestamp) -> Plan {
+pub fn plan(live: &LiveMirrorMaker, now: Timestamp) -> MirrorMakerPlan {
     let (resource, observed) = (live.resource.as_ref(), &live.observed);
     if let Some(why) = &observed.unreadable {
         let status = refused(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return MirrorMakerPlan { status: Some(status), ..MirrorMakerPlan::default() };
     }
     let former = former(live);
     let state = if former.is_empty() { ConnectorState::Running } else { ConnectorState::Stopped };
@@ -43,13 +43,13 @@ pub fn plan(live: &Live, now: Timestamp) -> Plan {
     if !findings.problems.is_empty() {
         let words = findings::words(&findings.problems);
         let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return MirrorMakerPlan { status: Some(status), ..MirrorMakerPlan::default() };
     }
     if !former.is_empty()
         && !annotations::is_true(resource.metadata.annotations.as_ref(), annotations::RUN_AS_MIRROR_MAKER_2)
     {
         let status = refused(resource, reasons::TAKE_OVER_HELD, &held(&former), &findings.warnings, now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return MirrorMakerPlan { status: Some(status), ..MirrorMakerPlan::default() };
     }
     let owner = Owner::of(resource);
     if live.made.as_ref().is_some_and(|made| !is_of(made, resource)) {
@@ -58,7 +58,7 @@ pub fn plan(live: &Live, now: Timestamp) -> Plan {
             owner.name
         );
         let status = refused(resource, reasons::FOREIGN_OBJECT, &words, &findings.warnings, now);
-        return Plan { status: Some(status), ..Plan::default() };
+        return MirrorMakerPlan { status: Some(status), ..MirrorMakerPlan::default() };
     }
     let wanted = desired(resource, &owner, spec);
     let write = Write::all(vec![wanted], |_| match &live.made {
@@ -66,7 +66,7 @@ pub fn plan(live: &Live, now: Timestamp) -> Plan {
         None => LiveObject::Absent,
     });
     let changes = write.iter().any(Write::is_change);
-    let mut plan = Plan { apply: write, ..Plan::default() };
+    let mut plan = MirrorMakerPlan { apply: write, ..MirrorMakerPlan::default() };
     let is_ready = !changes && live.made.as_ref().is_some_and(|made| is_done(made));
     if is_ready || resource.spec.replicas == 0 {
         let claimant =
@@ -93,7 +93,7 @@ fn held(former: &str) -> String {
 }
 
 /// What of MirrorMaker 1 still mirrors, in words; empty: nothing.
-fn former(live: &Live) -> String {
+fn former(live: &LiveMirrorMaker) -> String {
     let component = names::component(live.resource.metadata.name.as_deref().unwrap_or_default());
     if live.observed.deployments.contains_key(&component) {
         return format!("Deployment {component}");
@@ -108,7 +108,7 @@ fn former(live: &Live) -> String {
     pod.map_or_else(String::new, |pod| format!("pod {}", pod.metadata.name.as_deref().unwrap_or_default()))
 }
 
-fn is_deployed(live: &Live) -> bool {
+fn is_deployed(live: &LiveMirrorMaker) -> bool {
     let component = names::component(live.resource.metadata.name.as_deref().unwrap_or_default());
     live.observed.deployments.contains_key(&component)
 }
@@ -142,9 +142,9 @@ fn desired(resource: &KafkaMirrorMaker, owner: &Owner, spec: KafkaMirrorMaker2Sp
 
 /// What is said of the resource: its own warnings, and what its KafkaMirrorMaker2 says.
 fn status(
-    live: &Live,
+    live: &LiveMirrorMaker,
     warnings: &[Warning],
-    plan: &Plan,
+    plan: &MirrorMakerPlan,
     changes: bool,
     now: Timestamp,
 ) -> KafkaMirrorMakerStatus {

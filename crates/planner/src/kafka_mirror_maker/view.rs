@@ -5,28 +5,28 @@ use std::sync::Arc;
 use api::KafkaMirrorMaker;
 use jiff::Timestamp;
 
-use super::observed::Live;
-use super::plan::{self, Plan};
+use super::observed::LiveMirrorMaker;
+use super::plan::{self, MirrorMakerPlan};
 use crate::view::{self, LookedAfter};
-use crate::workers::need::{Answer, Need};
+use crate::workers::need::{WorkerAnswer, WorkerNeed};
 
 /// What stands behind the name of a KafkaMirrorMaker.
-pub type View = view::View<Live>;
+pub type MirrorMakerView = view::View<LiveMirrorMaker>;
 
-impl LookedAfter for Live {
+impl LookedAfter for LiveMirrorMaker {
     type Resource = KafkaMirrorMaker;
-    type Plan = Plan;
-    type Answer = Answer;
+    type Plan = MirrorMakerPlan;
+    type Answer = WorkerAnswer;
 
     fn resource(&self) -> &Arc<KafkaMirrorMaker> {
         &self.resource
     }
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> MirrorMakerPlan {
         plan::plan(self, now)
     }
 
-    fn answer(&mut self, need: Need, answer: Answer) {
+    fn answer(&mut self, need: WorkerNeed, answer: WorkerAnswer) {
         self.observed.answer(need, answer);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use api::agent::container::{KUBERNETES_NODE, RACK_FILE};
+use api::agent::container::{INTERCEPTOR_FILES, JAAS_PASSWORDS, KUBERNETES_NODE, RACK_FILE};
 use api::conditions::reasons;
 use api::connect::{DIRECTORY_PROVIDER, ENV_PROVIDER};
 use api::kafka_mirror_maker2::{Mirror, MirrorConnector};
 use api::names::mirror_maker2 as names;
-use api::plug_in::{CLIENT_METRICS_REPORTERS, JMX_REPORTER, METRICS_REPORTER_OPTIONS};
+use api::plug_in::{CLIENT_METRICS_REPORTERS, INTERCEPTORS, JMX_REPORTER, METRICS_REPORTER_OPTIONS};
 use api::schema::FreeMap;
 use serde_json::Value;
 
@@ -52,11 +52,12 @@ pub struct End<'a> {
 pub struct Surroundings<'a> {
     rack: Option<&'a Rack>,
     metrics: Option<&'a Metrics>,
+    is_traced: bool,
 }
 
 impl<'a> From<&'a Workers> for Surroundings<'a> {
     fn from(workers: &'a Workers) -> Self {
-        Self { rack: workers.rack.as_ref(), metrics: workers.metrics.as_ref() }
+        Self { rack: workers.rack.as_ref(), metrics: workers.metrics.as_ref(), is_traced: workers.is_traced }
     }
 }
 
@@ -158,6 +159,12 @@ fn own_options(
             Rack::EnvironmentVariable(name) => format!("${{{ENV_PROVIDER}:{name}}}"),
         };
         own.insert("consumer.client.rack".to_owned(), value);
+    }
+    if around.is_traced {
+        // The agent knows whether the classes are there.
+        for (option, file) in INTERCEPTORS.into_iter().zip(INTERCEPTOR_FILES) {
+            own.insert(option.to_owned(), format!("${{{DIRECTORY_PROVIDER}:{JAAS_PASSWORDS}:{file}}}"));
+        }
     }
     own
 }

@@ -11,15 +11,15 @@ use super::removals::Removals;
 use crate::kafka_connector::actual::Actual;
 use crate::kafka_connector::asked::Annotation;
 use crate::kafka_connector::past::Past;
-use crate::workers::observed::Observed;
+use crate::workers::observed::ObservedWorkers;
 
 /// A resource that is looked after.
 #[derive(Debug, Clone)]
-pub struct Live {
+pub struct LiveMirrorMaker2 {
     /// The resource.
     pub resource: Arc<KafkaMirrorMaker2>,
     /// What was seen of its workers.
-    pub observed: Observed,
+    pub observed: ObservedWorkers,
     /// What these say of their connectors.
     pub connect: Connect,
     /// What was done about each connector before, by name.
@@ -35,7 +35,7 @@ pub struct Live {
 /// What Connect says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Connect {
-    /// Nobody asked: no worker is ready.
+    /// Connect was not asked: no worker is ready.
     #[default]
     Unasked,
     /// No worker answers.

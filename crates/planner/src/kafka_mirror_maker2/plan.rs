@@ -8,10 +8,11 @@ use api::common::connector::AutoRestartStatus;
 use api::conditions::{events, reasons};
 use api::names::mirror_maker2 as names;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::asked;
 use super::connectors::MirrorWanted;
-use super::observed::{Connect, Live};
+use super::observed::{Connect, LiveMirrorMaker2};
 use super::removals::Removals;
 use super::status::{self, OfConnector, Shown};
 use super::validate::{self, Asked};
@@ -24,11 +25,12 @@ use crate::kafka_connector::past::Past;
 use crate::kafka_connector::transition::{self, Doing, Situation};
 use crate::plan::{self, Occasion, PlannedEvent};
 use crate::status::refused;
-use crate::workers::need::Need;
-use crate::workers::observed::{Observed, Plugins};
+use crate::workers::need::WorkerNeed;
+use crate::workers::observed::{ObservedWorkers, Plugins};
 use crate::workers::plan as workers;
+use crate::workers::plug_ins;
 use crate::workers::roll::WorkerRestart;
-use crate::workers::sharing;
+use crate::workers::sharing::{self, Sharing};
 
 /// When a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -37,8 +39,8 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 const ROUND: Duration = Duration::from_secs(30);
 
 /// Something that is done beside writing objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum MirrorMaker2Call {
     /// A worker restarts.
     Restart(WorkerRestart),
     /// A call about a connector.
@@ -58,12 +60,13 @@ pub enum Call {
 }
 
 /// What the plan of a KafkaMirrorMaker2 has in common with those of other kinds.
-type Common = plan::Plan<Need, Call, Option<KafkaMirrorMaker2Status>>;
+type Common = plan::Plan<WorkerNeed, MirrorMaker2Call, Option<KafkaMirrorMaker2Status>>;
 
 /// What a pass does. Annotations are taken off after the calls.
-#[derive(Debug, Clone, Default)]
-pub struct Plan {
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct MirrorMaker2Plan {
     /// What it has in common with the plans of other kinds.
+    #[serde(flatten)]
     pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
@@ -71,22 +74,22 @@ pub struct Plan {
     pub asks_progress: bool,
 }
 
-plan_with_common!(Plan, Common);
+plan_with_common!(MirrorMaker2Plan, Common);
 
-impl Plan {
+impl MirrorMaker2Plan {
     /// A plan that writes a status and does nothing else.
     fn saying(status: KafkaMirrorMaker2Status) -> Self {
         Common { status: Some(status), ..Common::default() }.into()
     }
 }
 
-impl Plan {
-    fn call(&mut self, call: Call) {
+impl MirrorMaker2Plan {
+    fn call(&mut self, call: MirrorMaker2Call) {
         let place = self.calls.len();
         let of_call = match &call {
-            Call::Restart(restart) => restart.events(place),
-            Call::Connector { name, doing, .. } => doing.event(name, place).into_iter().collect(),
-            Call::Remove { name } => vec![PlannedEvent {
+            MirrorMaker2Call::Restart(restart) => restart.events(place),
+            MirrorMaker2Call::Connector { name, doing, .. } => doing.event(name, place).into_iter().collect(),
+            MirrorMaker2Call::Remove { name } => vec![PlannedEvent {
                 reason: events::CONNECTOR_REMOVED.to_owned(),
                 text: format!("connector {name} was removed, since the resource does not ask for it"),
                 pod: None,
@@ -104,11 +107,11 @@ impl Plan {
 
 /// Plans one pass, as far as the answers so far allow. A resource that is wrong yields a plan that writes its status and nothing
 /// else.
-pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
+pub(super) fn plan(live: &LiveMirrorMaker2, now: Timestamp) -> MirrorMaker2Plan {
     let (resource, observed) = (live.resource.as_ref(), &live.observed);
     if let Some(why) = &observed.unreadable {
         let status = refused(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
-        return Plan::saying(status);
+        return MirrorMaker2Plan::saying(status);
     }
     let mut findings = Findings::default();
     let read = validate::read(resource, &observed.settings, observed.referred(), &mut findings);
@@ -116,28 +119,30 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     let Some(Asked { workers, connectors }) = read.filter(|_| findings.problems.is_empty()) else {
         let words = findings::words(&findings.problems);
         let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
-        return Plan::saying(status);
+        return MirrorMaker2Plan::saying(status);
     };
     let draft = workers::draft(&workers, observed, now);
-    let workers::Draft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } = draft;
+    let workers::WorkerDraft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } =
+        draft;
     if !needs.is_empty() {
         return Common::asking(needs).into();
     }
     let is_here = matches!(live.connect, Connect::Here(_)) && waiting_for.is_empty();
     if is_here && observed.plugins == Plugins::Unasked {
-        let need = Need::Plugins(observed.fingerprint_of_pods());
+        let need = WorkerNeed::Plugins(observed.fingerprint_of_pods());
         if observed.silence(&need).is_none() {
             return Common::asking(vec![need]).into();
         }
     }
     findings.warnings.extend(warnings);
+    findings.warnings.extend(plug_ins::warnings(&workers, &observed.missing_plug_ins));
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
-    let mut plan = Plan::from(Common { apply, delete, waiting_for, ..Common::default() });
+    let mut plan = MirrorMaker2Plan::from(Common { apply, delete, waiting_for, ..Common::default() });
     if let Some(restart) = restart {
-        plan.call(Call::Restart(restart));
+        plan.call(MirrorMaker2Call::Restart(restart));
     }
     let asked = asked::of(resource, &connectors, &mut findings);
-    // Where an object of the workers belongs to others, their address may be somebody else's.
+    // Where an object of the workers belongs to others, their address may lead to pods of others.
     let of_connectors = match &live.connect {
         Connect::Here(there) if look_again.is_none() && workers.replicas > 0 => {
             let mut round = Round { live, now, plan: &mut plan, shown: BTreeMap::new() };
@@ -185,7 +190,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     plan
 }
 
-/// Says of what was asked for that nobody can do it.
+/// Warns of annotations that ask for something while there is no worker.
 fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings) {
     for asked in asked.values().flatten() {
         let message = format!(
@@ -197,14 +202,14 @@ fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings
 }
 
 /// Whether the workers see the connectors of another resource.
-fn shares_connectors(observed: &Observed) -> bool {
-    observed.sharing.iter().any(|sharing| sharing.field.shares_connectors())
+fn shares_connectors(observed: &ObservedWorkers) -> bool {
+    observed.sharing.iter().any(Sharing::shares_connectors)
 }
 
 /// Removes what the resource does not ask for.
-fn remove(removals: &Removals, now: Timestamp, plan: &mut Plan) {
+fn remove(removals: &Removals, now: Timestamp, plan: &mut MirrorMaker2Plan) {
     for name in removals.due(now) {
-        plan.call(Call::Remove { name: name.clone() });
+        plan.call(MirrorMaker2Call::Remove { name: name.clone() });
     }
     if let Some(at) = removals.next_try() {
         plan.look_again_after(Duration::try_from(at.duration_since(now)).unwrap_or_default());
@@ -213,9 +218,9 @@ fn remove(removals: &Removals, now: Timestamp, plan: &mut Plan) {
 
 /// The look at all connectors.
 struct Round<'a> {
-    live: &'a Live,
+    live: &'a LiveMirrorMaker2,
     now: Timestamp,
-    plan: &'a mut Plan,
+    plan: &'a mut MirrorMaker2Plan,
     shown: BTreeMap<String, OfConnector>,
 }
 
@@ -255,7 +260,7 @@ impl Round<'_> {
         let made = step.doing.as_ref().and_then(|doing| doing.restarts.clone());
         if let Some(doing) = step.doing {
             let (name, offsets_key) = (name.clone(), names::offsets_key(name));
-            self.plan.call(Call::Connector { name, offsets_key, doing });
+            self.plan.call(MirrorMaker2Call::Connector { name, offsets_key, doing });
         }
         let shown = OfConnector {
             standing: step.standing,

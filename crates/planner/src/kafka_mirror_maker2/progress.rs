@@ -13,7 +13,7 @@ use super::form::{self, Side};
 use crate::clients::login::{self, Login};
 use crate::findings::Findings;
 use crate::referred::Referred;
-use crate::workers::observed::Observed;
+use crate::workers::observed::ObservedWorkers;
 
 /// Partitions of one mirror that are asked for. Of more than that the lag is not told.
 pub const MOST_PARTITIONS: usize = 20_000;
@@ -39,10 +39,10 @@ pub struct Progress {
 /// What is known of the mirrors of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Known {
-    /// The installation has nobody asked.
+    /// The installation has it switched off: no cluster is asked.
     #[default]
     Off,
-    /// Nobody was asked yet.
+    /// No cluster was asked yet.
     NotYet,
     /// This, by the alias of the source.
     Asked(BTreeMap<String, Progress>),
@@ -71,7 +71,7 @@ pub struct Asked {
 }
 
 /// Whom to ask about a resource; `None`: it is not understood.
-pub fn question(resource: &KafkaMirrorMaker2, observed: &Observed) -> Option<Question> {
+pub fn question(resource: &KafkaMirrorMaker2, observed: &ObservedWorkers) -> Option<Question> {
     let form = form::read(resource, &mut Findings::default())?;
     let target = login_of(&form.target, observed);
     let mirrors = form.mirrors.iter().map(|pair| {
@@ -87,7 +87,7 @@ pub fn question(resource: &KafkaMirrorMaker2, observed: &Observed) -> Option<Que
     Some(Question { target, mirrors: mirrors.collect() })
 }
 
-fn login_of(side: &Side<'_>, observed: &Observed) -> Option<Login> {
+fn login_of(side: &Side<'_>, observed: &ObservedWorkers) -> Option<Login> {
     let Referred::Read { secrets, .. } = observed.referred() else { return None };
     let algorithm = side.config.and_then(|config| config.get("ssl.endpoint.identification.algorithm"));
     let verifies_hosts = algorithm.is_none_or(|algorithm| algorithm.as_str() != Some(""));

@@ -90,7 +90,7 @@ pub(super) fn of(resource: &KafkaMirrorMaker2, shown: &Shown<'_>, now: Timestamp
         _ => None,
     };
     if workers.replicas > 0 {
-        // What was known of connectors is the best that there is while nobody answers.
+        // What was known of connectors is the best that there is while no worker answers.
         let old = old.cloned().unwrap_or_default();
         (status.connectors, status.auto_restart_statuses, status.connector_plugins) =
             (old.connectors, old.auto_restart_statuses, old.connector_plugins);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::common::metrics::TracingType;
 use api::conditions::reasons;
 use api::names::mirror_maker2 as names;
-use api::{KafkaMirrorMaker2, labels, last_applied};
+use api::{KafkaMirrorMaker2, labels};
 use kube_core::ResourceExt;
 use objects::Owner;
 
@@ -19,7 +18,7 @@ use crate::referred::Referred;
 use crate::settings::PlanSettings;
 use crate::workers::properties::Group;
 use crate::workers::read::{self, Fields, Wishes};
-use crate::workers::{Client, WorkerNames, Workers, options};
+use crate::workers::{Client, WorkerNames, Workers, options, without_effect};
 use crate::{fingerprint, words};
 
 /// The name of the cluster that is mirrored to, in names of files and volumes.
@@ -54,7 +53,8 @@ pub(super) fn read<'a>(
     referred: Referred<'_>,
     findings: &mut Findings,
 ) -> Option<Asked<'a>> {
-    say(resource, findings);
+    let rack_init_image = resource.spec.client_rack_init_image.is_some();
+    without_effect::say(&resource.metadata, rack_init_image, findings);
     let form = form::read(resource, findings)?;
     let section = format!("{}.config", form.target.section);
     let mut target_options = options::read(form.target.config, &section, findings);
@@ -119,6 +119,7 @@ fn workers(
         logging: spec.logging.as_ref(),
         rack: spec.rack.as_ref(),
         metrics_config: spec.metrics_config.as_ref(),
+        tracing: spec.tracing.as_ref(),
         template: spec.template.as_ref(),
         external: spec.external_configuration.as_ref(),
     };
@@ -166,27 +167,4 @@ fn options_of_source(
         }
     }
     options
-}
-
-/// Says which fields are unknown, or not carried out.
-fn say(resource: &KafkaMirrorMaker2, findings: &mut Findings) {
-    if let Some(complaint) = last_applied::complaint(&resource.metadata) {
-        findings.warn(reasons::UNKNOWN_FIELDS, complaint);
-    }
-    let spec = &resource.spec;
-    if let Some(tracing) = &spec.tracing {
-        let message = match tracing.type_ {
-            TracingType::Jaeger => {
-                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
-            }
-            TracingType::OpenTelemetry => {
-                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
-            }
-        };
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
-    }
-    if spec.client_rack_init_image.is_some() {
-        let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
-        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
-    }
 }

@@ -6,18 +6,18 @@ use api::KafkaMirrorMaker2;
 use jiff::Timestamp;
 
 use super::form;
-use super::observed::{Connect, Live};
-use super::plan::{self, Plan};
+use super::observed::{Connect, LiveMirrorMaker2};
+use super::plan::{self, MirrorMaker2Plan};
 use crate::view::{self, LookedAfter};
-use crate::workers::need::{Answer, Need};
+use crate::workers::need::{WorkerAnswer, WorkerNeed};
 
 /// What stands behind the name of a KafkaMirrorMaker2.
-pub type View = view::View<Live>;
+pub type MirrorMaker2View = view::View<LiveMirrorMaker2>;
 
-impl LookedAfter for Live {
+impl LookedAfter for LiveMirrorMaker2 {
     type Resource = KafkaMirrorMaker2;
-    type Plan = Plan;
-    type Answer = Answer;
+    type Plan = MirrorMaker2Plan;
+    type Answer = WorkerAnswer;
 
     fn resource(&self) -> &Arc<KafkaMirrorMaker2> {
         &self.resource
@@ -41,11 +41,11 @@ impl LookedAfter for Live {
         }
     }
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    fn plan(&self, now: Timestamp) -> MirrorMaker2Plan {
         plan::plan(self, now)
     }
 
-    fn answer(&mut self, need: Need, answer: Answer) {
+    fn answer(&mut self, need: WorkerNeed, answer: WorkerAnswer) {
         self.observed.answer(need, answer);
     }
 }

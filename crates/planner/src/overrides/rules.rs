@@ -104,7 +104,7 @@ impl Surroundings {
     }
 }
 
-/// Whether a change is one that an override may make.
+/// Whether an override may make a change.
 ///
 /// # Errors
 /// Why not, in words that follow the place of the change.

@@ -1,7 +1,6 @@
 //! What one StrimziPodSet needs. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
@@ -16,14 +15,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::pod_error::PodAction;
-use crate::plan;
+use crate::plan::{self, Never};
 use crate::pod_words::is_ready;
 use crate::status::failed;
 pub use crate::workload::resizing::ResizeCall;
 use crate::workload::resizing::Resizing;
 
 /// What a pass over a pod set does: its calls, and its status.
-pub type Plan = plan::Plan<Infallible, PodCall, Option<StrimziPodSetStatus>>;
+pub type PodSetPlan = plan::Plan<Never, PodCall, Option<StrimziPodSetStatus>>;
 
 /// What is done to one pod.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,7 +67,7 @@ pub fn owner_reference(set: &StrimziPodSet) -> OwnerReference {
 }
 
 /// Plans one set. `pods` are all pods of the namespace that match the selector of the set, or that the set owns.
-pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
+pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> PodSetPlan {
     let live: BTreeMap<String, &Arc<Pod>> = pods.iter().map(|pod| (pod.name_any(), pod)).collect();
     let mut listed = BTreeSet::new();
     let (mut ready, mut current) = (0, 0);
@@ -114,12 +113,15 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
         current_pods: Some(current),
     };
     let calls = [creations, deletions, adoptions, labels, resizes].concat();
-    Plan { calls, status: Some(status), ..Plan::default() }
+    PodSetPlan { calls, status: Some(status), ..PodSetPlan::default() }
 }
 
 /// The plan of a set whose pods take too much memory to be looked at together: its status says why, and they are left as they are.
-pub fn too_large(set: &StrimziPodSet, why: &str, now: Timestamp) -> Plan {
-    Plan { status: Some(failed(set, None, reasons::INVALID_CONFIGURATION, why, now)), ..Plan::default() }
+pub fn too_large(set: &StrimziPodSet, why: &str, now: Timestamp) -> PodSetPlan {
+    PodSetPlan {
+        status: Some(failed(set, None, reasons::INVALID_CONFIGURATION, why, now)),
+        ..PodSetPlan::default()
+    }
 }
 
 /// The pod as it is created: the listed one with the reference to its set.

@@ -15,7 +15,7 @@ pub enum Taken {
     Stranger(String),
 }
 
-/// Judges by the metadata of the wanted pod and of the one that was found, for the pod set with this UID.
+/// Judges by the metadata of the wanted pod and of the pod that was found, for the pod set with this UID.
 pub fn judge(wanted: &ObjectMeta, found: &ObjectMeta, set_uid: Option<&str>) -> Taken {
     let lost = lost_labels(wanted, found);
     if lost.is_empty() {

@@ -123,7 +123,7 @@ fn is_unscheduled(pod: &Pod) -> bool {
     })
 }
 
-/// Whether the container, or one that runs before it, waits for a reason that time alone does not end. While another
+/// Whether the container, or an init container before it, waits for a reason that time alone does not end. While another
 /// container waits, this one may be serving.
 fn cannot_start(pod: &Pod, container: &str) -> bool {
     if status_of(pod, container).is_some_and(is_running) {

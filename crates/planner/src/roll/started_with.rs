@@ -19,7 +19,7 @@ pub(crate) struct Reasons {
 }
 
 impl Reasons {
-    /// What differs between a live pod and the one that stands in the pod set, but for annotations that are left out.
+    /// What differs between a live pod and the pod that the pod set lists, but for annotations that are left out.
     pub(crate) fn of(live: &Pod, desired: &Pod, table: &StartedWith, counts: impl Fn(&str) -> bool) -> Self {
         let mut found = Self::default();
         for (annotation, reason, note) in table {

@@ -11,7 +11,7 @@ pub use crate::silence::{Silence, SilenceKind};
 
 /// Something that a plan asks for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum Need {
+pub enum WorkerNeed {
     /// A password that has to be made.
     Material(Box<MaterialRequest>),
     /// Which classes of connectors the workers offer that are pods with this fingerprint.
@@ -22,7 +22,7 @@ pub enum Need {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum WorkerAnswer {
     /// What was made.
     Material(Material),
     /// What objects say of whose they are; `None`: there is no such object.

@@ -9,6 +9,7 @@ use objects::{DesiredObject, Object};
 use serde_json::Value;
 
 use super::Workers;
+use super::plug_ins;
 use crate::process::{Metrics, log_file};
 use crate::rack::Rack;
 use crate::settings::PlanSettings;
@@ -92,9 +93,13 @@ fn rights(workers: &Workers) -> Vec<DesiredObject> {
 /// The REST API is for the workers themselves and for the operator; everybody may ask for metrics.
 fn network_policy(workers: &Workers, settings: &PlanSettings) -> DesiredObject {
     let operator = network_policy::operator_peer(&workers.owner.namespace, &settings.operator_place());
+    let agents_peer = operator.clone();
     let mut rules = vec![ingress(ports::CONNECT_REST, Some(vec![pods(workers.selector()), operator]))];
     rules.extend(workers.metrics.as_ref().map(|_| ingress(ports::METRICS, None)));
     rules.extend(workers.jmx.map(|_| ingress(ports::JMX, None)));
+    if plug_ins::tells(&workers.agent.plug_ins) {
+        rules.push(ingress(ports::KAFKA_AGENT, Some(vec![agents_peer])));
+    }
     network_policy::policy(&workers.owner, workers.names.component.clone(), workers.labels(), rules)
 }
 

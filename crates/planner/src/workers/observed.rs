@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::StrimziPodSet;
+use api::agent::PlugIn;
 use api::common::connector::ConnectorPlugin;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{DesiredObject, Live, ObjectId};
 use pki::Material;
 
-use super::need::{Answer, Need, Silence, SilenceKind};
+use super::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
 use super::sharing::Sharing;
 use crate::clients::credentials::Secrets;
 use crate::fingerprint;
@@ -25,7 +26,7 @@ use crate::workload::volume::mounts_secret;
 
 /// What was seen of the workers of one resource, and what was answered since.
 #[derive(Debug, Clone, Default)]
-pub struct Observed {
+pub struct ObservedWorkers {
     /// Namespace of the resource.
     pub namespace: String,
     /// Pod sets of the resource, by name.
@@ -58,15 +59,20 @@ pub struct Observed {
     pub pod_errors: BTreeMap<String, PodError>,
     /// Which classes of connectors the workers offer.
     pub plugins: Plugins,
+    /// What the agents of workers did not find, as far as that is known.
+    pub missing_plug_ins: Missing,
     /// Other resources whose workers have a name that these have for themselves.
     pub sharing: Vec<Sharing>,
     /// What of the resource's objects is there and cannot be read, in words: then nothing is decided.
     pub unreadable: Option<String>,
     /// What has no answer in this pass, and why.
-    pub unanswered: Vec<(Need, Silence)>,
+    pub unanswered: Vec<(WorkerNeed, Silence)>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
 }
+
+/// What agents of workers did not find, by pod.
+pub type Missing = BTreeMap<String, BTreeSet<PlugIn>>;
 
 /// Which classes of connectors workers offer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +86,7 @@ pub enum Plugins {
     Known(Vec<ConnectorPlugin>),
 }
 
-impl Observed {
+impl ObservedWorkers {
     /// What tells these pods from all others.
     pub fn fingerprint_of_pods(&self) -> String {
         let uids: Vec<&str> = self.pods.values().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
@@ -97,18 +103,18 @@ impl Observed {
     }
 
     /// Why a need has no answer.
-    pub fn silence(&self, need: &Need) -> Option<&Silence> {
+    pub fn silence(&self, need: &WorkerNeed) -> Option<&Silence> {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
     }
 
     /// Takes an answer in.
-    pub fn answer(&mut self, need: Need, answer: Answer) {
+    pub fn answer(&mut self, need: WorkerNeed, answer: WorkerAnswer) {
         match (need, answer) {
-            (Need::Material(request), Answer::Material(material)) => {
+            (WorkerNeed::Material(request), WorkerAnswer::Material(material)) => {
                 self.made.insert(request.id().to_owned(), material);
             }
-            (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
-            (need, Answer::Unknown(silence)) => self.unanswered.push((need, silence)),
+            (WorkerNeed::Holders(_), WorkerAnswer::Holders(holders)) => self.holders.extend(holders),
+            (need, WorkerAnswer::Unknown(silence)) => self.unanswered.push((need, silence)),
             (need, _) => {
                 let silence = Silence::new(SilenceKind::Refused, "the answer is to another question");
                 self.unanswered.push((need, silence));
@@ -144,7 +150,7 @@ impl Observed {
         }
     }
 
-    /// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out.
+    /// Of the objects that are wanted: those that belong to another owner, or of which the owner cannot be found out.
     ///
     /// # Errors
     /// What has to be asked first.
@@ -152,10 +158,11 @@ impl Observed {
         &self,
         claimant: &Claimant<'_>,
         wanted: impl IntoIterator<Item = &'a ObjectId>,
-    ) -> Result<Vec<Stranger>, Need> {
-        let silence =
-            |unknown: &[ObjectId]| self.silence(&Need::Holders(unknown.to_vec())).map(ToString::to_string);
-        self.of_owner().strangers(claimant, wanted, silence).map_err(Need::Holders)
+    ) -> Result<Vec<Stranger>, WorkerNeed> {
+        let silence = |unknown: &[ObjectId]| {
+            self.silence(&WorkerNeed::Holders(unknown.to_vec())).map(ToString::to_string)
+        };
+        self.of_owner().strangers(claimant, wanted, silence).map_err(WorkerNeed::Holders)
     }
 
     /// A Secret that pods mount goes after them.

@@ -7,8 +7,8 @@ use api::kinds;
 use jiff::Timestamp;
 use objects::{Deletion, DesiredObject, ObjectId, Write};
 
-use super::need::Need;
-use super::observed::Observed;
+use super::need::WorkerNeed;
+use super::observed::ObservedWorkers;
 use super::pod;
 use super::roll::{self, WorkerRestart};
 use super::{Workers, objects as made};
@@ -20,17 +20,17 @@ use crate::process::jmx_secret::Known;
 use crate::rack::{self, Rack};
 use crate::workload::agent_pod::DesiredPod;
 
-/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+/// Seconds until an object of another owner is looked at again: nothing announces that it went.
 pub(crate) const AGAIN_SECONDS: u64 = 15;
 
 /// The plan of a kind that has workers: `S` is its status.
-pub type Plan<S> = plan::Plan<Need, WorkerRestart, S>;
+pub type WorkerPlan<S> = plan::Plan<WorkerNeed, WorkerRestart, S>;
 
 /// What is planned of the workers.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub struct WorkerDraft {
     /// What has to be known or made first: then nothing else is there.
-    pub needs: Vec<Need>,
+    pub needs: Vec<WorkerNeed>,
     /// Objects to write.
     pub apply: Vec<Write>,
     /// Objects to delete.
@@ -48,14 +48,14 @@ pub struct Draft {
 }
 
 /// Plans the workers. Pure.
-pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
-    let mut draft = Draft::default();
+pub fn draft(workers: &Workers, observed: &ObservedWorkers, now: Timestamp) -> WorkerDraft {
+    let mut draft = WorkerDraft::default();
     let settings = observed.settings.as_ref();
     let mut desired = made::of_workers(workers, settings);
     if workers.jmx.is_some_and(|jmx| jmx.password) {
         let live = observed.secrets.get(&workers.names.jmx_secret).map(AsRef::as_ref);
         let known = Known { live, made: &observed.made };
-        let requests = known.requests().into_iter().map(|request| Need::Material(Box::new(request)));
+        let requests = known.requests().into_iter().map(|request| WorkerNeed::Material(Box::new(request)));
         draft.needs.extend(requests.filter(|need| observed.silence(need).is_none()));
         desired.extend(known.data().map(|data| made::jmx_secret(workers, data)));
     }
@@ -81,7 +81,7 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
     draft.delete = orphans::of(&workers.claimant(), components, observed.all_live(), &desired, stays);
     leave_to_others(workers, observed, &mut desired, &mut draft);
     if !draft.needs.is_empty() {
-        return Draft { needs: draft.needs, ..Draft::default() };
+        return WorkerDraft { needs: draft.needs, ..WorkerDraft::default() };
     }
     draft.apply = Write::all(desired, |desired| observed.live(desired));
     let is_set = |write: &&Write| write.reference.kind == kinds::STRIMZI_POD_SET;
@@ -101,12 +101,12 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
     draft
 }
 
-/// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
+/// Takes out of what is wanted what belongs to another owner. Then the pods stay as they are, and nothing goes.
 fn leave_to_others(
     workers: &Workers,
-    observed: &Observed,
+    observed: &ObservedWorkers,
     desired: &mut Vec<DesiredObject>,
-    draft: &mut Draft,
+    draft: &mut WorkerDraft,
 ) {
     let claimant = workers.claimant();
     let strangers = match observed.strangers(&claimant, desired.iter().map(|object| &object.reference)) {

@@ -3,7 +3,7 @@
 use api::connect::WORKERS_DEFAULT;
 use api::env::own::MAX_CLUSTER_MIB;
 
-use super::observed::Observed;
+use super::observed::ObservedWorkers;
 
 /// What is repeated in a plan.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub struct Repeated {
 
 /// Bytes of the plan of a resource that refers to objects of so many bytes. A plan that would take more than so many is not made: why, it
 /// is noted in what was observed, and what runs stays as it is.
-pub fn of(repeated: Repeated, referred: usize, most: usize, observed: &mut Observed) -> usize {
+pub fn of(repeated: Repeated, referred: usize, most: usize, observed: &mut ObservedWorkers) -> usize {
     let wished = usize::try_from(repeated.workers.unwrap_or(WORKERS_DEFAULT)).unwrap_or_default();
     // More than there may be are refused by the plan.
     let workers = if wished > observed.settings.max_nodes { 0 } else { wished };
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_plan_that_would_take_too_much_is_refused_and_more_workers_than_there_may_be_are_not_weighed() {
         let repeated = |workers| Repeated { workers: Some(workers), bytes: 1 << 20, connectors: 0 };
-        let mut observed = Observed::default();
+        let mut observed = ObservedWorkers::default();
         assert_eq!(of(repeated(2), 1 << 20, 64 << 20, &mut observed), 4 << 20);
         assert_eq!(
             (of(repeated(1_000_000), 0, 64 << 20, &mut observed), &observed.unreadable),

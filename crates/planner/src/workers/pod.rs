@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::agent::{Heap, WorkerConfig, container as places};
-use api::connect::{ADVERTISED_HOSTNAME, PLUG_INS_FOLDER};
+use api::connect::{ADVERTISED_HOSTNAME, PLUG_INS_FOLDER, TRACING};
 use api::{annotations, ports};
 use k8s_openapi::api::core::v1::{
     Affinity, Container, ContainerPort, ImageVolumeSource, PodSpec, Volume, VolumeMount,
@@ -141,6 +141,9 @@ fn worker(workers: &Workers, name: &str, settings: &PlanSettings) -> Container {
     let mut environment = vec![container::variable(ADVERTISED_HOSTNAME, workers.host(name))];
     if looks_up_rack(workers) {
         environment.push(agent_pod::node_name());
+    }
+    if workers.is_traced {
+        environment.push(container::variable(TRACING, "opentelemetry"));
     }
     environment.extend(workers.external.variables.iter().cloned());
     let worker = Container {

@@ -9,7 +9,8 @@ use api::connect::{
     SECRETS_PROVIDER,
 };
 use api::plug_in::{
-    CLIENT_METRICS_REPORTERS, JMX_REPORTER, METRICS_REPORTER_OPTIONS, SECRETS_PROVIDER_CLASS,
+    CLIENT_METRICS_REPORTERS, INTERCEPTORS, JMX_REPORTER, METRICS_REPORTER_OPTIONS, SECRETS_PROVIDER_CLASS,
+    TRACING_INTERCEPTORS,
 };
 use api::ports;
 use api::properties::Properties;
@@ -54,6 +55,8 @@ pub(crate) struct Parts<'a> {
     pub rack: Option<&'a Rack>,
     /// Which metrics are offered to Prometheus.
     pub metrics: Option<&'a Metrics>,
+    /// Whether their clients are traced.
+    pub is_traced: bool,
     /// The user's options.
     pub options: &'a BTreeMap<String, String>,
     /// Whether the workers mirror records as they are.
@@ -104,6 +107,11 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
         lines.set(name, value);
     }
     reporters(parts.metrics, &mut lines);
+    if parts.is_traced {
+        for (option, class) in INTERCEPTORS.into_iter().zip(TRACING_INTERCEPTORS) {
+            lines.set(option, class);
+        }
+    }
     lines.to_text()
 }
 

@@ -6,10 +6,11 @@ use api::agent::{Heap, PlugIn, RackSource, WorkerConfig};
 use api::common::external_configuration::ExternalConfiguration;
 use api::common::jvm::{JmxOptions, JvmOptions as JvmSection};
 use api::common::logging::Logging;
-use api::common::metrics::MetricsConfig;
+use api::common::metrics::{MetricsConfig, Tracing, TracingType};
 use api::common::probe::Probe as ProbeSection;
 use api::common::rack::Rack as RackSection;
 use api::common::sections::Sections;
+use api::conditions::reasons;
 use api::kafka_connect::KafkaConnectTemplate;
 use api::labels::ExclusionPattern;
 use api::limits::{DNS_LABEL, is_dns_label};
@@ -67,6 +68,7 @@ pub(crate) struct Fields<'a> {
     pub logging: Option<&'a Logging>,
     pub rack: Option<&'a RackSection>,
     pub metrics_config: Option<&'a MetricsConfig>,
+    pub tracing: Option<&'a Tracing>,
     pub template: Option<&'a KafkaConnectTemplate>,
     pub external: Option<&'a ExternalConfiguration>,
 }
@@ -126,17 +128,20 @@ pub(crate) fn read(
     let labels = inherited_labels(fields.metadata, settings, findings);
     let jmx = fields.jmx_options.map(Jmx::from);
     let external = external::read(fields.external, findings);
+    let is_traced = is_traced(fields.tracing, findings);
     let properties = properties::text(&Parts {
         client: clients.first()?,
         group: &group.0,
         rack: rack.as_ref(),
         metrics: metrics.as_ref(),
+        is_traced,
         options: &options,
         mirrors: wishes.mirrors,
         external: !external.volumes.is_empty(),
     });
     let mut agent = agent(fields, &clients, metrics.as_ref(), jmx);
     agent.rack = rack.as_ref().map(rack_source);
+    agent.plug_ins.extend(is_traced.then_some(PlugIn::Tracing));
     if wishes.mirrors {
         let passwords = clients.iter().filter_map(|client| client.files.jaas_password(&client.access));
         agent.jaas_passwords = passwords.collect();
@@ -151,6 +156,7 @@ pub(crate) fn read(
         agent,
         logging,
         metrics,
+        is_traced,
         jmx,
         rack,
         clients,
@@ -277,6 +283,18 @@ fn inherited_labels(metadata: &ObjectMeta, settings: &PlanSettings, findings: &m
         findings.problem("metadata.labels", error.to_string());
         BTreeMap::new()
     })
+}
+
+fn is_traced(tracing: Option<&Tracing>, findings: &mut Findings) -> bool {
+    match tracing.map(|tracing| &tracing.type_) {
+        None => false,
+        Some(TracingType::OpenTelemetry) => true,
+        Some(TracingType::Jaeger) => {
+            let message = "spec.tracing: jaeger is no more, and nothing is traced: write type: opentelemetry, or remove it";
+            findings.warn(reasons::UNSUPPORTED_FIELDS, message);
+            false
+        }
+    }
 }
 
 /// What the agents are told.

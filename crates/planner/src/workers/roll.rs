@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
 use super::Workers;
-use super::observed::Observed;
+use super::observed::ObservedWorkers;
 use crate::plan::{Occasion, PlannedEvent};
 use crate::pod_set::pod_error::PodAction;
 use crate::pod_words::{does_not_go, is_long_unready, words};
@@ -119,7 +119,7 @@ impl order::Rules<Worker> for NoRules {
 /// Decides. `desired` are the pods as they stand in the pod set of the workers; `set_changes` says that the pod set is about to be written: until then a pod that goes would come again as it was.
 pub fn decide(
     desired: &BTreeMap<String, Pod>,
-    observed: &Observed,
+    observed: &ObservedWorkers,
     workers: &Workers,
     set_changes: bool,
     now: Timestamp,
@@ -165,7 +165,7 @@ pub fn decide(
 
 impl Roll {
     /// Says what is known of a pod that is there.
-    fn look_at(&mut self, name: &str, live: &Pod, situation: PodSituation, observed: &Observed) {
+    fn look_at(&mut self, name: &str, live: &Pod, situation: PodSituation, observed: &ObservedWorkers) {
         if let Some(error) = observed.pod_errors.get(name).filter(|error| error.action != PodAction::Create) {
             self.say(error.words(name));
         }
@@ -180,7 +180,7 @@ impl Roll {
     }
 
     /// Says what is known of a pod that is not there, or goes.
-    fn miss(&mut self, name: &str, situation: PodSituation, observed: &Observed) {
+    fn miss(&mut self, name: &str, situation: PodSituation, observed: &ObservedWorkers) {
         if let Some(error) = observed.pod_errors.get(name) {
             self.stuck = true;
             self.say(error.words(name));
@@ -201,7 +201,7 @@ impl Roll {
 fn restart_of(
     (name, live, desired): (&str, &Pod, &Pod),
     resize: &Resize,
-    observed: &Observed,
+    observed: &ObservedWorkers,
     workers: &Workers,
 ) -> Option<WorkerRestart> {
     let in_place =
@@ -218,7 +218,7 @@ fn restart_of(
 }
 
 /// The pods for which a restart was asked for on the pod set and that have not had it.
-pub(crate) fn manual_update(observed: &Observed, set: &str) -> Option<ManualUpdate> {
+pub(crate) fn manual_update(observed: &ObservedWorkers, set: &str) -> Option<ManualUpdate> {
     let pods = observed.pods.values().map(AsRef::as_ref);
     ManualUpdate::of(observed.pod_sets.get(set)?, pods, &observed.restarted)
 }

@@ -1,15 +1,16 @@
 //! What workers share with others by name: those with the same group id in one Kafka are one group, and those with the same topic
 //! of options have the same connectors, whichever resources they are for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use api::conditions::reasons;
 
 use super::properties::Group;
 use crate::findings::Warning;
 
-/// Addresses of Kafka that are looked at.
-const ADDRESSES: usize = 100;
+/// Addresses of Kafka that are looked at: whoever writes more does not make a look at them longer.
+const ADDRESSES: usize = 16;
 /// The longest name of a group, a topic or a host that is looked at: Kafka and name servers take none that are longer.
 const LONGEST: usize = 255;
 
@@ -104,6 +105,32 @@ pub struct Sharing {
     pub name: String,
     /// The field that has the same value.
     pub field: Field,
+    /// Whether its workers were asked, and have other connectors all the same.
+    pub is_apart: bool,
+}
+
+impl Sharing {
+    /// Whether both see each other's connectors, or may do so.
+    pub fn shares_connectors(&self) -> bool {
+        self.field.shares_connectors() && !self.is_apart
+    }
+}
+
+/// How long workers of another namespace that are ready may leave unanswered what they have. Workers that are ready answer: those that
+/// do not for so long keep nobody from anything any more.
+pub const PATIENCE: Duration = Duration::from_mins(10);
+
+/// What the connectors of workers are to do, by name: a fingerprint of all their options.
+pub type Connectors = BTreeMap<String, u64>;
+
+/// Whether other workers have the connectors of these: then they show at least one with the same options. Workers with the same topic show
+/// the same list, and others cannot know what is in it. `None`: they did not answer, or there is nothing to compare.
+pub fn compare(own: &Connectors, theirs: Option<&Connectors>) -> Option<bool> {
+    let theirs = theirs?;
+    if own.is_empty() {
+        return None;
+    }
+    Some(own.iter().any(|(name, options)| theirs.get(name) == Some(options)))
 }
 
 /// What is said of others that have the same names.
@@ -111,7 +138,9 @@ pub fn warnings(sharing: &[Sharing], namespace: &str) -> Vec<Warning> {
     let warning = |other: &Sharing| {
         // What is in another namespace is not for everybody who reads this one.
         let of = if other.namespace == namespace { &other.name } else { "of another namespace" };
-        let why = if other.field.shares_connectors() {
+        let why = if other.field.shares_connectors() && other.namespace != namespace {
+            "where both see the same connectors, they change each other's, and neither removes one that it does not ask for"
+        } else if other.field.shares_connectors() {
             "both see the same connectors, change each other's, and neither removes one that it does not ask for"
         } else {
             "connectors of one name continue where the other one is"
@@ -137,12 +166,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn workers_of_another_namespace_prove_that_they_have_the_same_connectors() {
+        let all = |all: &[(&str, u64)]| -> Connectors {
+            all.iter().map(|(name, options)| ((*name).to_owned(), *options)).collect()
+        };
+        let own = all(&[("orders", 1), ("old", 2)]);
+        assert_eq!(compare(&own, Some(&own)), Some(true));
+        assert_eq!(compare(&own, Some(&all(&[("old", 2), ("theirs", 3)]))), Some(true));
+        assert_eq!(compare(&own, Some(&all(&[]))), Some(false));
+        assert_eq!(
+            compare(&own, Some(&all(&[("old", 7), ("orders", 8)]))),
+            Some(false),
+            "names can be guessed"
+        );
+        assert_eq!(compare(&own, None), None);
+        assert_eq!(compare(&all(&[]), Some(&own)), None, "nothing of these can be found there");
+    }
+
+    #[test]
     fn others_are_named_in_their_own_namespace_alone() {
         let other = |namespace: &str, name: &str| Sharing {
             kind: "KafkaConnect",
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             field: Field::GroupId,
+            is_apart: false,
         };
         let all = [other("a", "mine"), other("b", "payroll"), other("c", "mergers")];
         let said: Vec<String> = warnings(&all, "a").into_iter().map(|one| one.message).collect();

@@ -164,7 +164,7 @@ mod tests {
             ..DeploymentStatus::default()
         };
         let live = Deployment { status: Some(status), ..Deployment::default() };
-        // One that is there stays, whatever a new one would wait for.
+        // A Deployment that is there stays, whatever a new one would wait for.
         let (kinds, waiting) = planned(Some(&live), ALL, company(Some("Kafka is ready")));
         assert_eq!((kinds, waiting), (to_owned(&all), None));
         let none = Switches { network_policies: false, pod_disruption_budgets: false };

@@ -60,7 +60,7 @@ impl Resize {
         found.add(RestartReason::PodHasOldResourceRevision, note);
     }
 
-    /// What a pod waits for, in words, and whether somebody should know of it.
+    /// What a pod waits for, in words, and whether the status says so.
     pub(crate) fn words(self, pod: &str) -> Option<(String, bool)> {
         match self {
             // Of what is impossible there is a restart.

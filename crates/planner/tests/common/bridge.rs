@@ -8,11 +8,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{ObjectId, Stored};
 use planner::completion::complete;
-use planner::kafka_bridge::observed::{Live, View};
-use planner::kafka_bridge::plan::Plan;
+use planner::kafka_bridge::observed::{BridgeView, LiveBridge};
+use planner::kafka_bridge::plan::BridgePlan;
 use planner::live_object::LiveObject;
-use planner::workers::need::{Answer, Need};
-use planner::workers::observed::Observed;
+use planner::workers::need::{WorkerAnswer, WorkerNeed};
+use planner::workers::observed::ObservedWorkers;
 use serde_json::{Value, json};
 
 use super::connect::{certificate, secret};
@@ -21,7 +21,7 @@ use super::connect::{certificate, secret};
 #[derive(Clone)]
 pub(crate) struct Bridge {
     pub resource: Value,
-    pub observed: Observed,
+    pub observed: ObservedWorkers,
     pub now: Timestamp,
 }
 
@@ -34,10 +34,10 @@ impl Bridge {
                 resource["metadata"][field] = json!(default);
             }
         }
-        let observed = Observed {
+        let observed = ObservedWorkers {
             namespace: resource["metadata"]["namespace"].as_str().unwrap().to_owned(),
             settings: Arc::new(super::settings()),
-            ..Observed::default()
+            ..ObservedWorkers::default()
         };
         let mut bridge = Self { resource, observed, now: "2026-06-01T00:00:00Z".parse().unwrap() };
         let (certificate, key) = certificate();
@@ -57,21 +57,21 @@ impl Bridge {
     }
 
     /// The complete plan.
-    pub(crate) fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> BridgePlan {
         let resource: KafkaBridge = serde_json::from_value(self.resource.clone()).unwrap();
-        let live = Live { bridge: Arc::new(resource), observed: self.observed.clone() };
-        let answer = |need: &Need| match need {
-            Need::Material(request) => panic!("a bridge needs no {request:?}"),
-            Need::Plugins(_) => panic!("a bridge has no plug-ins"),
-            Need::Holders(objects) => {
-                Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
+        let live = LiveBridge { bridge: Arc::new(resource), observed: self.observed.clone() };
+        let answer = |need: &WorkerNeed| match need {
+            WorkerNeed::Material(request) => panic!("a bridge needs no {request:?}"),
+            WorkerNeed::Plugins(_) => panic!("a bridge has no plug-ins"),
+            WorkerNeed::Holders(objects) => {
+                WorkerAnswer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
             }
         };
-        complete(View::Live(Box::new(live)), self.now, answer).unwrap().1
+        complete(BridgeView::Live(Box::new(live)), self.now, answer).unwrap().1
     }
 
     /// Carries a plan out: the objects and the status are there.
-    pub(crate) fn apply(&mut self, plan: &Plan) {
+    pub(crate) fn apply(&mut self, plan: &BridgePlan) {
         for write in &plan.apply {
             self.put(&write.reference, &write.object);
         }
@@ -145,7 +145,7 @@ impl Bridge {
     }
 
     /// Plans and carries out until nothing is left to do.
-    pub(crate) fn settle(&mut self) -> Plan {
+    pub(crate) fn settle(&mut self) -> BridgePlan {
         for _ in 0..10 {
             let plan = self.plan();
             self.apply(&plan);
@@ -159,18 +159,18 @@ impl Bridge {
 }
 
 /// An object of a plan.
-pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
+pub(crate) fn object<'a>(plan: &'a BridgePlan, kind: &str, name: &str) -> &'a Value {
     let found = plan.apply.iter().find(|write| write.reference.kind == kind && write.reference.name == name);
     &found.unwrap_or_else(|| panic!("no {kind} {name}: {:?}", plan.status)).object
 }
 
 /// Kinds and names of the objects of a plan.
-pub(crate) fn names(plan: &Plan) -> Vec<String> {
+pub(crate) fn names(plan: &BridgePlan) -> Vec<String> {
     plan.apply.iter().map(|write| format!("{} {}", write.reference.kind, write.reference.name)).collect()
 }
 
 /// The one condition of a status that is no warning: its type and its message.
-pub(crate) fn verdict(plan: &Plan) -> (String, String) {
+pub(crate) fn verdict(plan: &BridgePlan) -> (String, String) {
     let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
     let said: Vec<_> = conditions.iter().filter(|condition| condition.type_ != "Warning").collect();
     assert_eq!(said.len(), 1, "{conditions:?}");
@@ -178,7 +178,7 @@ pub(crate) fn verdict(plan: &Plan) -> (String, String) {
 }
 
 /// The warnings of a status.
-pub(crate) fn warnings(plan: &Plan) -> Vec<String> {
+pub(crate) fn warnings(plan: &BridgePlan) -> Vec<String> {
     let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
     let warnings = conditions.into_iter().filter(|condition| condition.type_ == "Warning");
     warnings

@@ -9,11 +9,11 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{ObjectId, Stored};
 use pki::{Material, SecretPem};
 use planner::completion::complete;
-use planner::kafka_connect::observed::{Live, View};
-use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::observed::{ConnectView, LiveConnect};
+use planner::kafka_connect::plan::ConnectPlan;
 use planner::live_object::LiveObject;
-use planner::workers::need::{Answer, Need, Silence, SilenceKind};
-use planner::workers::observed::Observed;
+use planner::workers::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
+use planner::workers::observed::ObservedWorkers;
 use serde_json::{Value, json};
 
 /// A certificate and its key, for tests alone.
@@ -40,7 +40,7 @@ pub(crate) fn secret(name: &str, texts: &[(&str, &str)]) -> Arc<Secret> {
 }
 
 /// Notes an object that was written.
-pub(crate) fn put(observed: &mut Observed, id: &ObjectId, object: &Value) {
+pub(crate) fn put(observed: &mut ObservedWorkers, id: &ObjectId, object: &Value) {
     let name = id.name.clone();
     let mut object = object.clone();
     object["metadata"]["uid"] = json!(format!("uid-{name}"));
@@ -71,7 +71,7 @@ pub(crate) fn put(observed: &mut Observed, id: &ObjectId, object: &Value) {
 }
 
 /// What the pod-set controller and the kubelet do: pods that are listed and missing become ready.
-pub(crate) fn make_pods(observed: &mut Observed) {
+pub(crate) fn make_pods(observed: &mut ObservedWorkers) {
     let sets: Vec<_> = observed.pod_sets.values().cloned().collect();
     let listed: Vec<Value> = sets.iter().flat_map(|set| set.spec.pods.clone()).collect();
     let names: BTreeSet<String> =
@@ -94,7 +94,7 @@ pub(crate) fn make_pods(observed: &mut Observed) {
 #[derive(Clone)]
 pub(crate) struct Connect {
     pub resource: Value,
-    pub observed: Observed,
+    pub observed: ObservedWorkers,
     pub now: Timestamp,
 }
 
@@ -104,10 +104,10 @@ impl Connect {
         let resource: Value = serde_saphyr::from_str(manifest).unwrap();
         let mut settings = super::settings();
         settings.operator_namespace = None;
-        let observed = Observed {
+        let observed = ObservedWorkers {
             namespace: resource["metadata"]["namespace"].as_str().unwrap().to_owned(),
             settings: Arc::new(settings),
-            ..Observed::default()
+            ..ObservedWorkers::default()
         };
         let mut connect = Self { resource, observed, now: "2026-06-01T00:00:00Z".parse().unwrap() };
         let (certificate, key) = certificate();
@@ -129,24 +129,24 @@ impl Connect {
     }
 
     /// The complete plan.
-    pub(crate) fn plan(&self) -> Plan {
-        let live = Live { connect: Arc::new(self.resource()), observed: self.observed.clone() };
-        let answer = |need: &Need| match need {
-            Need::Material(request) => {
-                Answer::Material(Material::Text(SecretPem(format!("made-{}", request.id()))))
+    pub(crate) fn plan(&self) -> ConnectPlan {
+        let live = LiveConnect { connect: Arc::new(self.resource()), observed: self.observed.clone() };
+        let answer = |need: &WorkerNeed| match need {
+            WorkerNeed::Material(request) => {
+                WorkerAnswer::Material(Material::Text(SecretPem(format!("made-{}", request.id()))))
             }
-            Need::Plugins(_) => {
-                Answer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
+            WorkerNeed::Plugins(_) => {
+                WorkerAnswer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
             }
-            Need::Holders(objects) => {
-                Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
+            WorkerNeed::Holders(objects) => {
+                WorkerAnswer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
             }
         };
-        complete(View::Live(Box::new(live)), self.now, answer).unwrap().1
+        complete(ConnectView::Live(Box::new(live)), self.now, answer).unwrap().1
     }
 
     /// Carries a plan out: objects are there, and the pods that the pod set lists and that are not; a pod that restarts is gone.
-    pub(crate) fn apply(&mut self, plan: &Plan) {
+    pub(crate) fn apply(&mut self, plan: &ConnectPlan) {
         for write in &plan.apply {
             put(&mut self.observed, &write.reference, &write.object);
         }
@@ -183,7 +183,7 @@ impl Connect {
     }
 
     /// Plans and carries out until nothing is left to do.
-    pub(crate) fn settle(&mut self) -> Plan {
+    pub(crate) fn settle(&mut self) -> ConnectPlan {
         for _ in 0..30 {
             let plan = self.plan();
             self.apply(&plan);
@@ -197,25 +197,25 @@ impl Connect {
 }
 
 /// What is observed of a resource of which nothing exists, and its first plan.
-pub(crate) fn planned(manifest: &str) -> (Observed, Plan) {
+pub(crate) fn planned(manifest: &str) -> (ObservedWorkers, ConnectPlan) {
     let connect = Connect::new(manifest);
     let plan = connect.plan();
     (connect.observed, plan)
 }
 
 /// An object of a plan.
-pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
+pub(crate) fn object<'a>(plan: &'a ConnectPlan, kind: &str, name: &str) -> &'a Value {
     let found = plan.apply.iter().find(|write| write.reference.kind == kind && write.reference.name == name);
     &found.unwrap_or_else(|| panic!("no {kind} {name}: {:?}", plan.status)).object
 }
 
 /// Whether the plan has an object.
-pub(crate) fn has(plan: &Plan, kind: &str, name: &str) -> bool {
+pub(crate) fn has(plan: &ConnectPlan, kind: &str, name: &str) -> bool {
     plan.apply.iter().any(|write| write.reference.kind == kind && write.reference.name == name)
 }
 
 /// The one condition of a status that is no warning: its type and its message.
-pub(crate) fn verdict(plan: &Plan) -> (String, String) {
+pub(crate) fn verdict(plan: &ConnectPlan) -> (String, String) {
     let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
     let said: Vec<_> = conditions.iter().filter(|condition| condition.type_ != "Warning").collect();
     assert_eq!(said.len(), 1, "{conditions:?}");

@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use pki::{Material, SecretPem};
 use planner::completion::{Observation as _, complete};
 use planner::kafka_connector::actual::{Actual, Part, State};
-use planner::kafka_connector::call::Call as ConnectorCall;
+use planner::kafka_connector::call::ConnectorCall;
 use planner::kafka_connector::past::Past;
 use planner::kafka_mirror_maker2::form;
-use planner::kafka_mirror_maker2::observed::{Connect, Live};
-use planner::kafka_mirror_maker2::plan::{Call, Plan};
+use planner::kafka_mirror_maker2::observed::{Connect, LiveMirrorMaker2};
+use planner::kafka_mirror_maker2::plan::{MirrorMaker2Call, MirrorMaker2Plan};
 use planner::kafka_mirror_maker2::progress::Known;
 use planner::kafka_mirror_maker2::removals::Removals;
-use planner::kafka_mirror_maker2::view::View;
+use planner::kafka_mirror_maker2::view::MirrorMaker2View;
 use planner::silence::{Silence, SilenceKind};
-use planner::workers::need::{Answer, Need};
-use planner::workers::observed::Observed;
+use planner::workers::need::{WorkerAnswer, WorkerNeed};
+use planner::workers::observed::ObservedWorkers;
 use serde_json::{Value, json};
 
 use super::connect::{certificate, make_pods, put, secret};
@@ -27,7 +27,7 @@ use super::connect::{certificate, make_pods, put, secret};
 #[derive(Clone)]
 pub(crate) struct Mirror {
     pub resource: Value,
-    pub observed: Observed,
+    pub observed: ObservedWorkers,
     pub connect: Connect,
     pub past: BTreeMap<String, Past>,
     pub removals: Removals,
@@ -41,10 +41,10 @@ impl Mirror {
         let resource: Value = serde_saphyr::from_str(manifest).unwrap();
         let mut settings = super::settings();
         settings.operator_namespace = None;
-        let mut observed = Observed {
+        let mut observed = ObservedWorkers {
             namespace: resource["metadata"]["namespace"].as_str().unwrap().to_owned(),
             settings: Arc::new(settings),
-            ..Observed::default()
+            ..ObservedWorkers::default()
         };
         let (certificate, key) = certificate();
         let own = secret("mm", &[("password", "hunter2"), ("user.crt", &certificate), ("user.key", &key)]);
@@ -66,7 +66,7 @@ impl Mirror {
     }
 
     /// The complete plan.
-    pub(crate) fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> MirrorMaker2Plan {
         let resource = self.resource();
         let wanted = form::connector_names(&resource);
         let (mut connect, mut removals) = (self.connect.clone(), self.removals.clone());
@@ -75,7 +75,7 @@ impl Mirror {
             removals.add(others.collect::<Vec<_>>());
             connectors.retain(|name, _| wanted.contains(name));
         }
-        let live = Live {
+        let live = LiveMirrorMaker2 {
             resource: Arc::new(resource),
             observed: self.observed.clone(),
             connect,
@@ -84,35 +84,35 @@ impl Mirror {
             progress: self.progress.clone(),
             removals,
         };
-        let answer = |need: &Need| match need {
-            Need::Material(request) => {
-                Answer::Material(Material::Text(SecretPem(format!("made-{}", request.id()))))
+        let answer = |need: &WorkerNeed| match need {
+            WorkerNeed::Material(request) => {
+                WorkerAnswer::Material(Material::Text(SecretPem(format!("made-{}", request.id()))))
             }
-            Need::Plugins(_) => {
-                Answer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
+            WorkerNeed::Plugins(_) => {
+                WorkerAnswer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
             }
-            Need::Holders(objects) => {
-                Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
+            WorkerNeed::Holders(objects) => {
+                WorkerAnswer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
             }
         };
-        let mut view = View::Live(Box::new(live));
+        let mut view = MirrorMaker2View::Live(Box::new(live));
         view.prepare(self.now);
         complete(view, self.now, answer).unwrap().1
     }
 
     /// Carries a plan out.
-    pub(crate) fn apply(&mut self, plan: &Plan) {
+    pub(crate) fn apply(&mut self, plan: &MirrorMaker2Plan) {
         for write in &plan.apply {
             put(&mut self.observed, &write.reference, &write.object);
         }
         for call in &plan.calls {
             match call {
-                Call::Restart(restart) => drop(self.observed.pods.remove(&restart.pod)),
-                Call::Remove { name } => {
+                MirrorMaker2Call::Restart(restart) => drop(self.observed.pods.remove(&restart.pod)),
+                MirrorMaker2Call::Remove { name } => {
                     self.connectors().remove(name);
                     self.removals.note_gone(name);
                 }
-                Call::Connector { name, doing, .. } => {
+                MirrorMaker2Call::Connector { name, doing, .. } => {
                     let now = self.now;
                     self.past.entry(name.clone()).or_default().note_made(&doing.call, now);
                     self.call(name, &doing.call);
@@ -122,7 +122,7 @@ impl Mirror {
         if let Some(status) = &plan.status {
             self.resource["status"] = serde_json::to_value(status).unwrap();
         }
-        if !plan.calls.iter().any(|call| matches!(call, Call::Restart(_))) {
+        if !plan.calls.iter().any(|call| matches!(call, MirrorMaker2Call::Restart(_))) {
             make_pods(&mut self.observed);
         }
     }
@@ -163,7 +163,7 @@ impl Mirror {
     }
 
     /// Plans and carries out until nothing is left to do.
-    pub(crate) fn settle(&mut self) -> Plan {
+    pub(crate) fn settle(&mut self) -> MirrorMaker2Plan {
         for _ in 0..30 {
             let plan = self.plan();
             let has_calls = !plan.calls.is_empty();

@@ -28,6 +28,7 @@ use planner::completion::complete;
 use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::{OptionMemory, SettledOptions};
 use planner::kafka::config::model::{self, Scope};
+use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
@@ -66,6 +67,8 @@ pub(crate) struct World {
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// Topics with remote storage; `None`: Kafka does not say.
     pub tiered_topics: Option<TieredTopics>,
+    /// How far nodes are emptied; `None`: Kafka does not say.
+    pub drain: Option<DrainView>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
     /// Which certificates pods use; others read theirs at the start alone.
@@ -134,6 +137,7 @@ impl World {
             storage_classes: BTreeMap::new(),
             default_quotas: None,
             tiered_topics: None,
+            drain: None,
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
             held_topics: None,
@@ -204,6 +208,7 @@ impl World {
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
+            Need::Drain(_) => self.drain.clone().map_or_else(unknown, Answer::Drain),
             Need::Recoveries(pods) => {
                 let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
                 Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())

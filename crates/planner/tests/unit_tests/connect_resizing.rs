@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
-use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::plan::ConnectPlan;
 use planner::pod_set::plan::{PodCall, ResizeCall};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::common::reference;
 const SET: &str = "pipes-connect";
 
 /// Settled workers that are to have more memory.
-fn larger(annotations: &[&str]) -> (Connect, Plan) {
+fn larger(annotations: &[&str]) -> (Connect, ConnectPlan) {
     let mut connect = Connect::new(&reference("connect.input.yaml"));
     for key in annotations {
         connect.resource["metadata"]["annotations"][*key] = json!("true");

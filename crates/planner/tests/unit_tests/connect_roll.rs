@@ -114,8 +114,9 @@ fn a_worker_that_cannot_be_made_keeps_the_others_as_they_are() {
 #[test]
 fn the_plug_ins_are_asked_for_when_all_workers_are_ready_and_are_kept_while_they_are_not() {
     let mut connect = settled();
-    let named =
-        |plan: &planner::kafka_connect::plan::Plan| plan.status.as_ref().unwrap().connector_plugins.clone();
+    let named = |plan: &planner::kafka_connect::plan::ConnectPlan| {
+        plan.status.as_ref().unwrap().connector_plugins.clone()
+    };
     assert_eq!(named(&connect.plan()), None, "nobody has answered");
     let class = serde_json::from_value(json!({"class": "A", "type": "source", "version": "1"})).unwrap();
     connect.observed.plugins = planner::workers::observed::Plugins::Known(vec![class]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use planner::completion::complete;
-use planner::kafka_connector::round::{Declared, Keeps, Look, Names, Observed, Plan, Removal};
+use planner::kafka_connector::round::{Declared, Keeps, Look, Names, ObservedRound, Removal, RoundPlan};
 use planner::plan::Occasion;
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -15,8 +15,8 @@ fn names(all: &[&str]) -> BTreeSet<String> {
 }
 
 /// A cluster that has the connectors `a` and `b`; `a` is declared, and a pass has seen it as it is.
-fn round() -> Observed {
-    Observed {
+fn round() -> ObservedRound {
+    ObservedRound {
         look: Look::Here(BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)])),
         absent: 0,
         declared: BTreeMap::from([("a".to_owned(), Declared { shown: Some(1), waits: false })]),
@@ -30,15 +30,15 @@ fn round() -> Observed {
     }
 }
 
-fn plan_with(observed: Observed, listed: Option<&BTreeSet<String>>) -> Plan {
+fn plan_with(observed: ObservedRound, listed: Option<&BTreeSet<String>>) -> RoundPlan {
     complete(observed, Timestamp::UNIX_EPOCH, |_| listed.cloned()).unwrap().1
 }
 
-fn plan(observed: Observed) -> Plan {
+fn plan(observed: ObservedRound) -> RoundPlan {
     plan_with(observed, None)
 }
 
-fn removed(plan: &Plan) -> BTreeSet<String> {
+fn removed(plan: &RoundPlan) -> BTreeSet<String> {
     plan.calls.iter().map(|Removal(name)| name.clone()).collect()
 }
 
@@ -52,14 +52,14 @@ fn what_no_resource_declares_is_removed_with_an_event_for_each() {
     assert_eq!(event.reason, "ConnectorRemoved");
     assert!(event.text.contains("connector b "), "{}", event.text);
     assert!(matches!(event.occasion, Occasion::Called { call: 0, is_warning: false, .. }));
-    let unreadable = Observed { unreadable: names(&["b"]), ..round() };
+    let unreadable = ObservedRound { unreadable: names(&["b"]), ..round() };
     assert!(removed(&plan(unreadable)).is_empty(), "a resource that cannot be read is a declaration");
 }
 
 #[test]
 fn nothing_is_removed_where_that_is_not_sure_and_passes_go_on() {
     for keeps in [Keeps::Paused, Keeps::Unlisted, Keeps::Shared] {
-        let mut observed = Observed { keeps_all: Some(keeps), names: Names::Needed, ..round() };
+        let mut observed = ObservedRound { keeps_all: Some(keeps), names: Names::Needed, ..round() };
         observed.declared.insert("b".to_owned(), Declared { shown: None, waits: false });
         let planned = plan(observed);
         assert!(planned.calls.is_empty() && !planned.is_complete, "{keeps:?}: {planned:?}");
@@ -69,7 +69,7 @@ fn nothing_is_removed_where_that_is_not_sure_and_passes_go_on() {
 
 #[test]
 fn names_without_a_state_are_listed_once_and_those_whose_resources_left_are_remembered() {
-    let first = || Observed { names: Names::Needed, left: names(&["b", "gone"]), ..round() };
+    let first = || ObservedRound { names: Names::Needed, left: names(&["b", "gone"]), ..round() };
     let planned = plan_with(first(), Some(&names(&["a", "b", "hangs"])));
     assert_eq!(removed(&planned), names(&["b", "gone", "hangs"]));
     assert_eq!(planned.forget, names(&["b"]), "it comes again with the list");
@@ -83,7 +83,7 @@ fn names_without_a_state_are_listed_once_and_those_whose_resources_left_are_reme
 #[test]
 fn a_round_removes_no_more_than_it_can_and_the_next_one_is_soon() {
     let many = (0..1500).map(|number| (format!("c{number}"), 1)).collect();
-    let planned = plan(Observed { look: Look::Here(many), ..round() });
+    let planned = plan(ObservedRound { look: Look::Here(many), ..round() });
     assert_eq!((planned.calls.len(), planned.events.len()), (1000, 1000));
     assert!(!planned.is_complete && planned.look_again.unwrap() < INTERVAL);
 }
@@ -107,7 +107,7 @@ fn a_pass_is_brought_over_what_changed_what_waits_and_what_is_asked_for_its_topi
 
 #[test]
 fn a_cluster_that_does_not_answer_keeps_everything_and_connectors_that_were_ready_are_told() {
-    let mut observed = Observed { look: Look::Away, ..round() };
+    let mut observed = ObservedRound { look: Look::Away, ..round() };
     observed.declared.insert("waiting".to_owned(), Declared { shown: None, waits: true });
     let planned = plan(observed.clone());
     assert_eq!((planned.wake.clone(), planned.calls.len()), (names(&["a"]), 0));

@@ -9,8 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use planner::completion::Observation;
 use planner::kafka_connector::actual::{Actual, Part, State};
 use planner::kafka_connector::asked::Annotation;
-use planner::kafka_connector::call::Call;
-use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, SeenInConnect};
+use planner::kafka_connector::call::ConnectorCall;
+use planner::kafka_connector::observed::{
+    Cluster, ConnectorAnswer, ConnectorNeed, ConnectorPlan, ObservedConnector, SeenInConnect,
+};
 use planner::kafka_connector::past::{FailureKind, Past};
 use serde_json::{Value, json};
 
@@ -54,7 +56,7 @@ fn resource(spec: &Value, annotations: &Value) -> KafkaConnector {
 
 /// A connector on paper: passes are made over it, and what they call is noted.
 pub(crate) struct World {
-    pub observed: Observed,
+    pub observed: ObservedConnector,
     pub now: Timestamp,
 }
 
@@ -64,7 +66,7 @@ impl World {
     }
 
     pub(crate) fn annotated(spec: &Value, annotations: &Value) -> Self {
-        let observed = Observed {
+        let observed = ObservedConnector {
             connector: Arc::new(resource(spec, annotations)),
             cluster: Cluster::Usable { name: "c".to_owned() },
             seen: SeenInConnect::Here(None),
@@ -86,13 +88,13 @@ impl World {
         self
     }
 
-    pub(crate) fn plan(&mut self) -> Plan {
+    pub(crate) fn plan(&mut self) -> ConnectorPlan {
         self.observed.prepare(self.now);
         self.observed.plan(self.now)
     }
 
     /// A pass whose status is written.
-    pub(crate) fn pass(&mut self) -> Plan {
+    pub(crate) fn pass(&mut self) -> ConnectorPlan {
         let plan = self.plan();
         if let Some(status) = &plan.status {
             Arc::make_mut(&mut self.observed.connector).status = Some(status.clone());
@@ -101,7 +103,7 @@ impl World {
     }
 
     /// The call of a pass.
-    pub(crate) fn call(&mut self) -> Option<Call> {
+    pub(crate) fn call(&mut self) -> Option<ConnectorCall> {
         self.pass().common.calls.into_iter().next().map(|doing| doing.call)
     }
 
@@ -150,7 +152,7 @@ fn a_connector_is_made_in_the_state_that_it_is_to_have() {
         (json!({"state": "stopped"}), ConnectorState::Stopped),
     ] {
         let (mut world, config) = (World::new(&spec), actual("RUNNING", &[]).config);
-        assert_eq!(world.call(), Some(Call::Create { config, state }));
+        assert_eq!(world.call(), Some(ConnectorCall::Create { config, state }));
     }
 }
 
@@ -160,20 +162,20 @@ fn every_state_is_led_to_the_one_that_is_asked_for() {
         |word: &str, wanted: &str| World::new(&json!({"state": wanted})).sees(actual(word, &[])).call();
     let table = [
         ("RUNNING", "running", None),
-        ("PAUSED", "running", Some(Call::Resume)),
-        ("STOPPED", "running", Some(Call::Resume)),
+        ("PAUSED", "running", Some(ConnectorCall::Resume)),
+        ("STOPPED", "running", Some(ConnectorCall::Resume)),
         ("FAILED", "running", None),
         ("UNASSIGNED", "running", None),
         ("RESTARTING", "running", None),
-        ("RUNNING", "paused", Some(Call::Pause)),
+        ("RUNNING", "paused", Some(ConnectorCall::Pause)),
         ("PAUSED", "paused", None),
-        ("STOPPED", "paused", Some(Call::Pause)),
+        ("STOPPED", "paused", Some(ConnectorCall::Pause)),
         ("FAILED", "paused", None),
         ("UNASSIGNED", "paused", None),
-        ("RUNNING", "stopped", Some(Call::Stop)),
-        ("PAUSED", "stopped", Some(Call::Stop)),
+        ("RUNNING", "stopped", Some(ConnectorCall::Stop)),
+        ("PAUSED", "stopped", Some(ConnectorCall::Stop)),
         ("STOPPED", "stopped", None),
-        ("FAILED", "stopped", Some(Call::Stop)),
+        ("FAILED", "stopped", Some(ConnectorCall::Stop)),
         ("UNASSIGNED", "stopped", None),
         ("DREAMING", "stopped", None),
     ];
@@ -201,7 +203,7 @@ fn options_are_written_when_they_differ_from_those_that_connect_has_and_only_the
         call(&json!({"config": {"k": "w"}, "state": "stopped"}), |_| {}),
     ];
     for call in differs {
-        assert!(matches!(call, Some(Call::Configure { .. })), "{call:?}");
+        assert!(matches!(call, Some(ConnectorCall::Configure { .. })), "{call:?}");
     }
     let same = |spec: Value, name: &'static str, value: &'static str| {
         let mut seen = actual("RUNNING", &["RUNNING"]);
@@ -220,7 +222,7 @@ fn what_was_done_is_given_time_to_show_and_is_then_done_again() {
     assert_eq!(world.after(1).call(), None);
     let soon = world.plan().look_again.unwrap().as_millis();
     assert!((100..2000).contains(&soon), "{soon}");
-    assert_eq!(world.after(10).call(), Some(Call::Pause));
+    assert_eq!(world.after(10).call(), Some(ConnectorCall::Pause));
 }
 
 #[test]
@@ -294,11 +296,11 @@ fn what_connect_refuses_is_told_and_is_not_sent_again_and_again() {
     let mut corrected = resource(&json!({"config": {"k": "w"}}), &json!({}));
     corrected.metadata.generation = Some(2);
     world.observed.connector = Arc::new(corrected);
-    assert!(matches!(world.call(), Some(Call::Create { .. })));
+    assert!(matches!(world.call(), Some(ConnectorCall::Create { .. })));
     let mut world = World::new(&json!({}));
     world.fails(FailureKind::Refused, "no such class");
     assert!(
-        matches!(world.after(120).call(), Some(Call::Create { .. })),
+        matches!(world.after(120).call(), Some(ConnectorCall::Create { .. })),
         "the workers may have the class by now"
     );
     world.not_ready("ConnectRestException");
@@ -319,7 +321,7 @@ fn a_failed_connector_or_task_makes_it_not_ready_with_the_first_lines_of_its_tra
 
 #[test]
 fn automatic_restarts_back_off_are_counted_and_are_forgotten() {
-    let restart = Call::Restart { include_tasks: true, only_failed: true, automatic: true };
+    let restart = ConnectorCall::Restart { include_tasks: true, only_failed: true, automatic: true };
     let mut world = World::new(&json!({"autoRestart": {"enabled": true, "maxRestarts": 3}}))
         .sees(actual("RUNNING", &["FAILED"]));
     let mut minutes = Vec::new();
@@ -354,7 +356,7 @@ fn a_restart_that_the_status_does_not_say_yet_is_not_made_twice() {
     world.observed.past.note_made(&plan.calls[0].call, world.now);
     world.observed.past.restarted = plan.calls[0].restarts.clone();
     assert_eq!(world.after(60).call(), None);
-    assert!(matches!(world.after(61).call(), Some(Call::Restart { .. })));
+    assert!(matches!(world.after(61).call(), Some(ConnectorCall::Restart { .. })));
 }
 
 #[test]
@@ -362,7 +364,7 @@ fn annotations_are_answered_once_and_their_failure_is_a_warning() {
     let annotations = json!({"strimzi.io/restart": "includeTasks", "strimzi.io/restart-task": "0"});
     let mut world = World::annotated(&json!({}), &annotations).sees(actual("RUNNING", &["RUNNING"]));
     let plan = world.pass();
-    let restart = Call::Restart { include_tasks: true, only_failed: false, automatic: false };
+    let restart = ConnectorCall::Restart { include_tasks: true, only_failed: false, automatic: false };
     assert_eq!(plan.calls[0].call, restart);
     let annotation = Annotation { key: "strimzi.io/restart", value: "includeTasks".to_owned(), of: None };
     assert_eq!(plan.calls[0].answers.as_ref(), Some(&annotation));
@@ -371,7 +373,7 @@ fn annotations_are_answered_once_and_their_failure_is_a_warning() {
     // It is still there: it is taken off, and the next one has its turn.
     let plan = world.after(60).pass();
     assert_eq!(plan.take_off, [annotation]);
-    assert_eq!(plan.calls[0].call, Call::RestartTask { task: 0 });
+    assert_eq!(plan.calls[0].call, ConnectorCall::RestartTask { task: 0 });
     world.observed.past.note_failed(
         &plan.calls[0].call,
         FailureKind::Missing,
@@ -396,15 +398,15 @@ fn offsets_are_changed_only_while_the_connector_is_stopped() {
     };
     assert_eq!(
         world("list", "running", "RUNNING").call(),
-        Some(Call::ListOffsets { config_map: "l".to_owned() })
+        Some(ConnectorCall::ListOffsets { config_map: "l".to_owned() })
     );
     assert_eq!(
         world("alter", "stopped", "STOPPED").call(),
-        Some(Call::AlterOffsets { config_map: "f".to_owned() })
+        Some(ConnectorCall::AlterOffsets { config_map: "f".to_owned() })
     );
-    assert_eq!(world("reset", "stopped", "STOPPED").call(), Some(Call::ResetOffsets));
+    assert_eq!(world("reset", "stopped", "STOPPED").call(), Some(ConnectorCall::ResetOffsets));
     // It is stopped first.
-    assert_eq!(world("reset", "stopped", "RUNNING").call(), Some(Call::Stop));
+    assert_eq!(world("reset", "stopped", "RUNNING").call(), Some(ConnectorCall::Stop));
     for (asked, reason) in [("alter", "AlterOffsets"), ("reset", "ResetOffsets")] {
         let mut world = world(asked, "running", "RUNNING");
         assert_eq!(world.call(), None);
@@ -430,9 +432,9 @@ fn a_connector_without_a_usable_cluster_says_what_is_missing() {
     assert!(says(Cluster::WithoutWorkers { name: name() }).contains("0 replicas"));
     let mut world = World::new(&json!({}));
     world.observed.cluster = Cluster::Unknown { name: name(), exists: None };
-    assert_eq!(world.plan().needs, [Need::ConnectNamed(name())]);
-    world.observed.answer(Need::ConnectNamed(name()), Answer::Exists(true));
-    assert_eq!(world.plan(), Plan::default(), "another operator looks after it");
+    assert_eq!(world.plan().needs, [ConnectorNeed::ConnectNamed(name())]);
+    world.observed.answer(ConnectorNeed::ConnectNamed(name()), ConnectorAnswer::Exists(true));
+    assert_eq!(world.plan(), ConnectorPlan::default(), "another operator looks after it");
 }
 
 #[test]
@@ -471,8 +473,8 @@ fn what_cannot_be_carried_out_leaves_the_connector_as_it_is() {
 fn topics_are_asked_for_in_turn_and_are_kept_between() {
     let mut world = World::new(&json!({})).sees(actual("RUNNING", &["RUNNING"]));
     world.observed.topics_wanted = true;
-    assert_eq!(world.plan().needs, [Need::Topics]);
-    world.observed.answer(Need::Topics, Answer::Topics(Some(vec!["t".to_owned()])));
+    assert_eq!(world.plan().needs, [ConnectorNeed::Topics]);
+    world.observed.answer(ConnectorNeed::Topics, ConnectorAnswer::Topics(Some(vec!["t".to_owned()])));
     world.ready();
     let topics = |world: &World| world.observed.connector.status.clone().unwrap().topics;
     assert_eq!(topics(&world), Some(vec!["t".to_owned()]));

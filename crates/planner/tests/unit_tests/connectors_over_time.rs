@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use api::common::connector::AutoRestartStatus;
 use api::conditions::format_time;
-use planner::kafka_connector::call::Call;
-use planner::kafka_connector::past::SHOWS_WITHIN;
+use planner::kafka_connector::call::ConnectorCall;
+use planner::kafka_connector::past::{FailureKind, SHOWS_WITHIN};
 use serde_json::json;
 
-use crate::connectors::{World, actual};
+use crate::connectors::{World, actual, at};
 
 fn restarts(world: &World) -> Option<i32> {
     world.observed.connector.status.as_ref()?.auto_restart.as_ref()?.count
@@ -60,7 +60,7 @@ fn restarts_count_no_more_once_they_were_switched_off() {
 fn what_is_asked_for_again_at_once_is_looked_at_when_it_can_be_done() {
     let mut world = World::annotated(&json!({}), &json!({"strimzi.io/restart": "true"}))
         .sees(actual("RUNNING", &["RUNNING"]));
-    assert!(matches!(world.call(), Some(Call::Restart { .. })));
+    assert!(matches!(world.call(), Some(ConnectorCall::Restart { .. })));
     world.made();
     // The annotation was taken off, and is there again.
     let plan = world.after(2).pass();
@@ -68,7 +68,7 @@ fn what_is_asked_for_again_at_once_is_looked_at_when_it_can_be_done() {
     let again = plan.look_again.expect("it is looked at again by itself");
     assert!(again <= std::time::Duration::try_from(SHOWS_WITHIN).unwrap(), "{again:?}");
     world.after(i64::try_from(again.as_secs()).unwrap() + 1);
-    assert!(matches!(world.call(), Some(Call::Restart { .. })));
+    assert!(matches!(world.call(), Some(ConnectorCall::Restart { .. })));
 }
 
 #[test]
@@ -90,4 +90,41 @@ fn a_connector_that_is_always_changed_back_is_not_ready_in_the_end() {
     }
     let words = world.not_ready("Creating");
     assert!(words.contains("options") && words.contains("changed back"), "{words}");
+}
+
+/// Connect says only when the connector is to be made that it has it.
+#[test]
+fn a_connector_without_a_state_gets_its_options_first_and_is_kept_from_working_where_it_is_to_rest() {
+    for (state, rest) in
+        [("running", None), ("paused", Some(ConnectorCall::Pause)), ("stopped", Some(ConnectorCall::Stop))]
+    {
+        let mut world = World::new(&json!({"config": {"k": "v"}, "state": state}));
+        world.fails(FailureKind::OtherOptions, "exists");
+        let call = world.call();
+        let Some(ConnectorCall::Configure { config }) = call else { panic!("{call:?}") };
+        assert_eq!(config["k"], "v");
+        world.made();
+        assert!(
+            matches!(world.call(), Some(ConnectorCall::Create { .. })),
+            "whether it has them is asked anew"
+        );
+        world.fails(FailureKind::NotStarted, "exists");
+        assert_eq!(world.call(), rest);
+        if rest.is_some() {
+            world.made();
+        }
+        assert_eq!(world.after(4).call(), None, "it is waited for");
+        assert!(world.not_ready("Creating").contains("no worker has started it yet"));
+        assert!(matches!(world.after(1).call(), Some(ConnectorCall::Create { .. })));
+    }
+    // Options that Connect does not keep are not sent again in each pass.
+    let mut world = World::new(&json!({}));
+    for _ in 0..2 {
+        world.fails(FailureKind::OtherOptions, "exists");
+        while !matches!(world.call(), Some(ConnectorCall::Configure { .. })) {
+            world.after(1);
+        }
+        world.made();
+    }
+    assert!(world.now >= at(10), "{}", world.now);
 }

@@ -333,6 +333,14 @@ fn every_file_that_the_architecture_page_names_exists() {
     assert!(missing.is_empty(), "docs/architecture.md names files that do not exist: {missing:#?}");
 }
 
+#[test]
+fn the_architecture_page_names_every_crate() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let floors = page.split("\n## Crates\n").nth(1).unwrap();
+    let missing: Vec<_> = FLOORS.iter().copied().flatten().filter(|name| !floors.contains(**name)).collect();
+    assert!(missing.is_empty(), "docs/architecture.md, Crates: {missing:?}");
+}
+
 fn collect_paths(folder: &Path, root: &Path, known: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::ObjectId;
-use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::plan::ConnectPlan;
 use planner::ownership::Holder;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn foreign(connect: &mut Connect, kind: &str, name: &str) -> ObjectId {
     id
 }
 
-fn warnings(plan: &Plan) -> String {
+fn warnings(plan: &ConnectPlan) -> String {
     let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
     let said = conditions.iter().filter(|one| one.type_ == "Warning");
     let said: Vec<String> = said.map(|one| format!("{:?}: {:?}", one.reason, one.message)).collect();

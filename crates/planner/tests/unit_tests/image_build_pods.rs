@@ -1,13 +1,16 @@
 //! The pod of an image build: its containers, who has which Secret, and which rights.
 
-use planner::kafka_connect::plan::Plan;
+use std::sync::Arc;
+
+use planner::kafka_connect::plan::ConnectPlan;
+use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
 use super::image_builds::{POD, pass, pipes};
 use crate::common::connect::{has, object, secret, verdict};
 
 /// The containers of the pod of a build, in their order.
-fn containers(plan: &Plan) -> Vec<Value> {
+fn containers(plan: &ConnectPlan) -> Vec<Value> {
     let spec = &object(plan, "Pod", POD)["spec"];
     let all = [&spec["initContainers"], &spec["containers"]];
     all.iter().flat_map(|some| some.as_array().unwrap()).cloned().collect()
@@ -71,6 +74,56 @@ fn the_pod_fetches_pulls_builds_and_pushes_without_a_shell() {
     assert_eq!(folders.len(), 3);
     assert!(folders.iter().all(|one| one["emptyDir"]["sizeLimit"] == "30Gi"), "{folders:?}");
     assert!(has(&plan, "ServiceAccount", POD));
+}
+
+#[test]
+fn a_template_asks_for_a_user_namespace_and_takes_none_away() {
+    let host_users = |wanted: bool, template: &Value| {
+        let mut connect = pipes();
+        let mut settings = PlanSettings::clone(&connect.observed.settings);
+        settings.image_builds.user_namespaces = wanted;
+        connect.observed.settings = Arc::new(settings);
+        connect.resource["spec"]["template"]["buildPod"] = template.clone();
+        let plan = connect.plan();
+        let warnings = format!("{:?}", plan.status.as_ref().unwrap().conditions);
+        let is_told = warnings.contains("spec.template.buildPod.hostUsers: true has no effect");
+        (object(&plan, "Pod", POD)["spec"]["hostUsers"].clone(), is_told)
+    };
+    assert_eq!(host_users(true, &json!({"hostUsers": true})), (json!(false), true));
+    assert_eq!(host_users(true, &json!({})), (json!(false), false));
+    assert_eq!(host_users(false, &json!({"hostUsers": true})), (json!(true), false));
+    assert_eq!(host_users(false, &json!({"hostUsers": false})), (json!(false), false));
+}
+
+#[test]
+fn no_image_is_built_into_a_repository_that_the_installation_runs_from() {
+    let verdict_of = |output: &str| {
+        let mut connect = pipes();
+        let mut settings = PlanSettings::clone(&connect.observed.settings);
+        settings.operator_image = format!("r.example/kastellan/operator@sha256:{}", "0a".repeat(32));
+        settings.image_builds.buildah_image = "r.example/kastellan/buildah:0.1.0".to_owned();
+        connect.observed.settings = Arc::new(settings);
+        connect.resource["spec"]["build"]["output"]["image"] = json!(output);
+        verdict(&connect.plan())
+    };
+    for output in [
+        "r.example/kastellan/operator:0.2.0",
+        "r.example:443/kastellan/operator",
+        "R.example/kastellan/buildah:0.1.0",
+        "apache/kafka:mine",
+        "docker.io/apache/kafka:mine",
+    ] {
+        let (type_, message) = verdict_of(output);
+        let words = "which this installation runs itself: write another repository";
+        assert!(type_ == "NotReady" && message.contains(words), "{output}: {message}");
+        assert!(message.contains("spec.build.output.image: "), "{message}");
+    }
+    for output in
+        ["r.example/kastellan/pipes:1", "r.example:5000/kastellan/operator:1", "r.example/operator:1"]
+    {
+        let (_, message) = verdict_of(output);
+        assert!(!message.contains("spec.build.output.image"), "{output}: {message}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
-use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::plan::ConnectPlan;
 use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
@@ -44,18 +44,18 @@ fn with_artifacts(artifacts: &Value) -> Connect {
 }
 
 /// What the ConfigMap of a build has under this key.
-fn content(plan: &Plan, key: &str) -> String {
+fn content(plan: &ConnectPlan, key: &str) -> String {
     let map = object(plan, "ConfigMap", "pipes-connect-dockerfile");
     map["data"][key].as_str().unwrap().to_owned()
 }
 
 /// The image of the workers of a plan.
-pub(super) fn image(plan: &Plan) -> String {
+pub(super) fn image(plan: &ConnectPlan) -> String {
     let set = object(plan, "StrimziPodSet", "pipes-connect");
     set["spec"]["pods"][0]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
 }
 
-fn annotation(plan: &Plan, key: &str) -> Value {
+fn annotation(plan: &ConnectPlan, key: &str) -> Value {
     object(plan, "StrimziPodSet", "pipes-connect")["metadata"]["annotations"][key].clone()
 }
 
@@ -86,7 +86,7 @@ pub(super) fn failed_in(connect: &mut Connect, container: &str, log: &str) {
 }
 
 /// Plans and carries out once.
-pub(super) fn pass(connect: &mut Connect) -> Plan {
+pub(super) fn pass(connect: &mut Connect) -> ConnectPlan {
     let plan = connect.plan();
     connect.apply(&plan);
     plan

@@ -4,7 +4,7 @@ mod mistakes;
 
 use std::sync::Arc;
 
-use planner::kafka_bridge::plan::Plan;
+use planner::kafka_bridge::plan::BridgePlan;
 use serde_json::{Value, json};
 
 use crate::common::bridge::{Bridge, names, object, verdict, warnings};
@@ -26,20 +26,20 @@ fn secured() -> Bridge {
     bridge
 }
 
-fn properties(plan: &Plan) -> api::properties::Properties {
+fn properties(plan: &BridgePlan) -> api::properties::Properties {
     let text = object(plan, "ConfigMap", "web-bridge-config")["data"]["application.properties"].as_str();
     api::properties::parse(text.unwrap()).unwrap()
 }
 
-fn template(plan: &Plan) -> Value {
+fn template(plan: &BridgePlan) -> Value {
     object(plan, "Deployment", "web-bridge")["spec"]["template"].clone()
 }
 
-fn annotation(plan: &Plan, key: &str) -> Value {
+fn annotation(plan: &BridgePlan, key: &str) -> Value {
     template(plan)["metadata"]["annotations"][key].clone()
 }
 
-fn container(plan: &Plan) -> Value {
+fn container(plan: &BridgePlan) -> Value {
     template(plan)["spec"]["containers"][0].clone()
 }
 
@@ -152,7 +152,7 @@ fn a_changed_secret_restarts_the_pods_for_the_keys_that_are_named_alone() {
     assert_ne!(annotation(&plan, AUTH), annotation(&before, AUTH));
     assert_eq!(verdict(&plan).0, "Ready", "the pods serve on meanwhile");
     assert!(!plan.waiting_for.is_empty(), "and the change is waited for");
-    let generation = |plan: &Plan| plan.status.as_ref().unwrap().observed_generation;
+    let generation = |plan: &BridgePlan| plan.status.as_ref().unwrap().observed_generation;
     assert_eq!(generation(&plan), generation(&before));
     bridge.settle();
     assert!(bridge.plan().waiting_for.is_empty());
@@ -384,8 +384,9 @@ fn what_nothing_wants_any_more_goes_and_objects_of_somebody_else_stay() {
     for field in ["rack", "tls"] {
         spec.remove(field);
     }
-    let gone =
-        |plan: &Plan| -> Vec<String> { plan.delete.iter().map(|one| one.object.kind.clone()).collect() };
+    let gone = |plan: &BridgePlan| -> Vec<String> {
+        plan.delete.iter().map(|one| one.object.kind.clone()).collect()
+    };
     assert_eq!(gone(&bridge.plan()), ["ClusterRoleBinding", "Secret"]);
 
     let mut bridge = web();

@@ -1,20 +1,23 @@
 //! KafkaConnect: the objects, the options, which workers restart and when, and what is said of mistakes.
 
+use std::collections::BTreeSet;
+
 use crate::common::connect::{Connect, certificate, has, object, secret, verdict};
 use crate::common::reference;
-use planner::kafka_connect::plan::Plan;
+use api::agent::PlugIn;
+use planner::kafka_connect::plan::ConnectPlan;
 use serde_json::{Value, json};
 
 fn pipes() -> Connect {
     Connect::new(&reference("connect.input.yaml"))
 }
 
-fn properties(plan: &Plan) -> api::properties::Properties {
+fn properties(plan: &ConnectPlan) -> api::properties::Properties {
     let text = object(plan, "ConfigMap", "pipes-connect-config")["data"]["kafka-connect.properties"].as_str();
     api::properties::parse(text.unwrap()).unwrap()
 }
 
-fn pods(plan: &Plan) -> Vec<Value> {
+fn pods(plan: &ConnectPlan) -> Vec<Value> {
     object(plan, "StrimziPodSet", "pipes-connect")["spec"]["pods"].as_array().unwrap().clone()
 }
 
@@ -353,6 +356,63 @@ fn variables_and_volumes_of_older_manifests_are_in_the_workers() {
 }
 
 #[test]
+fn jars_that_workers_do_not_find_are_named_with_what_adds_them() {
+    let mut connect = pipes();
+    connect.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    connect.settle();
+    let said = |connect: &Connect| format!("{:?}", connect.plan().status.as_ref().unwrap().conditions);
+    assert!(!said(&connect).contains("PlugInMissing"), "nobody said so");
+    let missing = BTreeSet::from([PlugIn::Tracing, PlugIn::SecretsProvider, PlugIn::QuotasPlugIn]);
+    connect.observed.missing_plug_ins.insert("pipes-connect-0".to_owned(), missing);
+    let message = said(&connect);
+    for words in [
+        "PlugInMissing",
+        "pipes-connect-0 runs without OpenTelemetry, which spec.tracing asks for",
+        "no jar with the class io.opentelemetry.instrumentation.kafkaclients.v2_6.TracingConsumerInterceptor",
+        "io.opentelemetry:opentelemetry-exporter-otlp of Maven Central",
+        "spec.image, or mount a volume with it at /mnt/kafka-libs",
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    assert!(!message.contains("strimzisecrets") && !message.contains("Quotas"), "{message}");
+    connect.resource["spec"]["tracing"] = json!(null);
+    assert!(!said(&connect).contains("PlugInMissing"), "nothing asks for it any more");
+}
+
+#[test]
+fn workers_are_traced_where_the_resource_says_so() {
+    let mut connect = pipes();
+    let before = connect.plan();
+    assert_eq!(properties(&before).get("consumer.interceptor.classes"), None);
+    connect.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    connect.resource["spec"]["template"]["connectContainer"]["env"] =
+        json!([{"name": "OTEL_SERVICE_NAME", "value": "pipes"}]);
+    let plan = connect.plan();
+    let properties = properties(&plan);
+    for (option, class) in
+        [("consumer", "TracingConsumerInterceptor"), ("producer", "TracingProducerInterceptor")]
+    {
+        let expected = format!("io.opentelemetry.instrumentation.kafkaclients.v2_6.{class}");
+        assert_eq!(properties.get(&format!("{option}.interceptor.classes")), Some(expected.as_str()));
+    }
+    let environment = pods(&plan)[0]["spec"]["containers"][0]["env"].to_string();
+    assert!(environment.contains(r#"{"name":"STRIMZI_TRACING","value":"opentelemetry"}"#), "{environment}");
+    assert!(environment.contains("OTEL_SERVICE_NAME"), "{environment}");
+    let map = object(&plan, "ConfigMap", "pipes-connect-config");
+    let mut files = map["data"].as_object().unwrap().values();
+    assert!(
+        files.any(|file| file.as_str().unwrap().contains(r#"{"type":"tracing"}"#)),
+        "the agent looks for the jars"
+    );
+
+    connect.resource["spec"]["tracing"] = json!({"type": "jaeger"});
+    let plan = connect.plan();
+    let said = format!("{:?}", plan.status.as_ref().unwrap().conditions);
+    assert!(said.contains("jaeger is no more, and nothing is traced"), "{said}");
+    assert!(!pods(&plan)[0].to_string().contains("STRIMZI_TRACING"));
+}
+
+#[test]
 fn racks_metrics_jmx_and_plug_ins_get_what_they_need() {
     let mut connect = pipes();
     let spec = &mut connect.resource["spec"];
@@ -390,7 +450,7 @@ fn what_nothing_wants_any_more_goes_and_a_secret_that_pods_mount_goes_after_them
     connect.resource["spec"].as_object_mut().unwrap().remove("tls");
     connect.resource["spec"]["authentication"] = json!({"type": "custom"});
     connect.resource["metadata"]["annotations"] = json!({});
-    let gone = |plan: &Plan| -> Vec<String> {
+    let gone = |plan: &ConnectPlan| -> Vec<String> {
         plan.delete.iter().map(|one| format!("{} {}", one.object.kind, one.object.name)).collect()
     };
     let plan = connect.plan();

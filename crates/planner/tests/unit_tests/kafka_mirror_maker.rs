@@ -6,12 +6,12 @@ use std::sync::Arc;
 use api::{KafkaMirrorMaker, KafkaMirrorMaker2, annotations};
 use k8s_openapi::api::apps::v1::Deployment;
 use planner::completion::complete;
-use planner::kafka_mirror_maker::observed::Live;
-use planner::kafka_mirror_maker::plan::Plan;
-use planner::kafka_mirror_maker::view::View;
+use planner::kafka_mirror_maker::observed::LiveMirrorMaker;
+use planner::kafka_mirror_maker::plan::MirrorMakerPlan;
+use planner::kafka_mirror_maker::view::MirrorMakerView;
 use planner::silence::{Silence, SilenceKind};
-use planner::workers::need::{Answer, Need};
-use planner::workers::observed::Observed;
+use planner::workers::need::{WorkerAnswer, WorkerNeed};
+use planner::workers::observed::ObservedWorkers;
 use serde_json::{Value, json};
 
 use crate::common;
@@ -41,23 +41,26 @@ impl Older {
         Self { resource, made: None, deployments: BTreeMap::new() }
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> MirrorMakerPlan {
         let resource: KafkaMirrorMaker = serde_json::from_value(self.resource.clone()).unwrap();
         let made = self.made.clone().map(|made| Arc::new(serde_json::from_value(made).unwrap()));
-        let observed = Observed {
+        let observed = ObservedWorkers {
             namespace: "ns".to_owned(),
             settings: Arc::new(common::settings()),
             deployments: self.deployments.clone(),
-            ..Observed::default()
+            ..ObservedWorkers::default()
         };
-        let live = Live { resource: Arc::new(resource), made, observed };
-        let unasked =
-            |_: &Need| Answer::Unknown(Silence::new(SilenceKind::Refused, "nothing is to be asked"));
-        complete(View::Live(Box::new(live)), "2026-06-01T00:00:00Z".parse().unwrap(), unasked).unwrap().1
+        let live = LiveMirrorMaker { resource: Arc::new(resource), made, observed };
+        let unasked = |_: &WorkerNeed| {
+            WorkerAnswer::Unknown(Silence::new(SilenceKind::Refused, "nothing is to be asked"))
+        };
+        complete(MirrorMakerView::Live(Box::new(live)), "2026-06-01T00:00:00Z".parse().unwrap(), unasked)
+            .unwrap()
+            .1
     }
 
     /// Writes what is planned, and the status that the operator writes of it.
-    fn write(&mut self, plan: &Plan, status: &str) {
+    fn write(&mut self, plan: &MirrorMakerPlan, status: &str) {
         let mut object = plan.apply[0].object.clone();
         object["metadata"]["generation"] = json!(1);
         object["status"] = json!({"observedGeneration": 1, "conditions": [
@@ -142,7 +145,9 @@ fn it_takes_the_place_of_the_deployment_without_a_record_twice() {
     );
     older.resource["metadata"]["annotations"] = json!({annotations::RUN_AS_MIRROR_MAKER_2: "true"});
     let plan = older.plan();
-    let state = |plan: &Plan| plan.apply[0].object["spec"]["mirrors"][0]["sourceConnector"]["state"].clone();
+    let state = |plan: &MirrorMakerPlan| {
+        plan.apply[0].object["spec"]["mirrors"][0]["sourceConnector"]["state"].clone()
+    };
     assert_eq!((state(&plan), plan.delete.len()), (json!("stopped"), 0), "the Deployment mirrors on");
     older.write(&plan, "NotReady");
     assert!(older.plan().delete.is_empty(), "nothing is ready to go on");

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use planner::kafka_connector::actual::State;
-use planner::kafka_connector::call::Call as ConnectorCall;
+use planner::kafka_connector::call::ConnectorCall;
 use planner::kafka_connector::past::FailureKind;
 use planner::kafka_mirror_maker2::group;
 use planner::kafka_mirror_maker2::observed::Connect;
-use planner::kafka_mirror_maker2::plan::{Call, Plan};
+use planner::kafka_mirror_maker2::plan::{MirrorMaker2Call, MirrorMaker2Plan};
 use planner::workers::sharing::{Field, Sharing};
 use serde_json::{Value, json};
 
@@ -23,20 +23,20 @@ fn mirror() -> Mirror {
     Mirror::new(&reference("mirror.input.yaml"))
 }
 
-fn properties(plan: &Plan) -> api::properties::Properties {
+fn properties(plan: &MirrorMaker2Plan) -> api::properties::Properties {
     let map = plan.apply.iter().find(|write| write.reference.name == "mirror-mirrormaker2-config").unwrap();
     let text = map.object["data"]["kafka-connect.properties"].as_str().unwrap();
     api::properties::parse(text).unwrap()
 }
 
-fn agent(plan: &Plan) -> Value {
+fn agent(plan: &MirrorMaker2Plan) -> Value {
     let map = plan.apply.iter().find(|write| write.reference.name == "mirror-mirrormaker2-config").unwrap();
     serde_json::from_str(map.object["data"]["agent.config"].as_str().unwrap()).unwrap()
 }
 
-fn calls(plan: &Plan) -> Vec<(String, ConnectorCall)> {
+fn calls(plan: &MirrorMaker2Plan) -> Vec<(String, ConnectorCall)> {
     let calls = plan.calls.iter().filter_map(|call| match call {
-        Call::Connector { name, doing, .. } => Some((name.clone(), doing.call.clone())),
+        MirrorMaker2Call::Connector { name, doing, .. } => Some((name.clone(), doing.call.clone())),
         _ => None,
     });
     calls.collect()
@@ -149,7 +149,11 @@ fn trust_and_certificates_of_both_sides_are_files_of_their_own() {
         .insert("here".to_owned(), secret("here", &[("ca.crt", &certificate().0)]));
     let plan = mirror.plan();
     mirror.apply(&plan);
-    assert!(matches!(mirror.plan().calls.as_slice(), [Call::Restart(_)]), "{:?}", mirror.plan().calls);
+    assert!(
+        matches!(mirror.plan().calls.as_slice(), [MirrorMaker2Call::Restart(_)]),
+        "{:?}",
+        mirror.plan().calls
+    );
 }
 
 #[test]
@@ -259,7 +263,11 @@ fn connectors_that_the_resource_does_not_ask_for_go_and_states_are_led() {
     mirrors.as_object_mut().unwrap().remove("checkpointConnector");
     mirrors["sourceConnector"]["state"] = json!("stopped");
     let plan = mirror.plan();
-    assert!(plan.calls.contains(&Call::Remove { name: CHECKPOINT.to_owned() }), "{:?}", plan.calls);
+    assert!(
+        plan.calls.contains(&MirrorMaker2Call::Remove { name: CHECKPOINT.to_owned() }),
+        "{:?}",
+        plan.calls
+    );
     assert_eq!(calls(&plan), [(SOURCE.to_owned(), ConnectorCall::Stop)]);
     assert!(mirror.settle().calls.is_empty());
     assert_eq!(mirror.connectors()[SOURCE].connector.state, State::Stopped);
@@ -280,7 +288,7 @@ fn a_connector_that_cannot_be_removed_is_told_of_and_tried_again_after_a_while()
     mirror.settle();
     mirror.resource["metadata"]["generation"] = json!(7);
     mirror.removals.add(["old->dst.MirrorSourceConnector".to_owned()]);
-    let removal = Call::Remove { name: "old->dst.MirrorSourceConnector".to_owned() };
+    let removal = MirrorMaker2Call::Remove { name: "old->dst.MirrorSourceConnector".to_owned() };
     assert_eq!(mirror.plan().calls, std::slice::from_ref(&removal), "also one that Connect does not list");
     let (kind, now) = (FailureKind::Failed, mirror.now);
     mirror.removals.note_failed("old->dst.MirrorSourceConnector", kind, "timed out".to_owned(), now);
@@ -306,14 +314,18 @@ fn nobody_removes_connectors_while_another_resource_may_have_asked_for_them() {
         namespace: "x".to_owned(),
         name: "other".to_owned(),
         field,
+        is_apart: false,
     };
     mirror.observed.sharing = vec![sharing(Field::ConfigTopic)];
     assert!(mirror.plan().calls.is_empty());
-    let warnings = mirror.warnings();
-    assert!(
-        warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 of another namespace"),
-        "{warnings}"
-    );
+    let is_told = |mirror: &Mirror| {
+        let warnings = mirror.warnings();
+        warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 of another namespace")
+    };
+    assert!(is_told(&mirror));
+    mirror.observed.sharing[0].is_apart = true;
+    assert_eq!(mirror.plan().calls.len(), 1, "what the author of another namespace writes holds nothing");
+    assert!(is_told(&mirror));
     mirror.observed.sharing = vec![sharing(Field::OffsetTopic)];
     assert_eq!(mirror.plan().calls.len(), 1, "with other options and states there are no common connectors");
 
@@ -389,7 +401,7 @@ fn annotations_ask_for_restarts_and_offsets_of_one_connector() {
     ] {
         let plan = with(&annotations).plan();
         assert_eq!(calls(&plan), [(SOURCE.to_owned(), call)], "{annotations:?}");
-        let Call::Connector { offsets_key, .. } = &plan.calls[0] else { panic!() };
+        let MirrorMaker2Call::Connector { offsets_key, .. } = &plan.calls[0] else { panic!() };
         assert_eq!(offsets_key, "src--dst.MirrorSourceConnector.json");
     }
     for (annotations, words) in [
@@ -424,6 +436,20 @@ fn racks_and_metrics_reach_the_connectors() {
             ("consumer.client.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
             ("prometheus.metrics.reporter.listener.enable", "false"),
             ("prometheus.metrics.reporter.allowlist", "kafka_connect.*"),
+        ],
+    );
+}
+
+#[test]
+fn connectors_of_traced_workers_have_the_interceptors_that_the_agent_found() {
+    let mut mirror = mirror();
+    mirror.resource["spec"]["tracing"] = json!({"type": "opentelemetry"});
+    let made = mirror.made();
+    has(
+        &made[SOURCE],
+        &[
+            ("consumer.interceptor.classes", "${strimzidir:/var/opt/kafka/jaas:consumer-interceptors}"),
+            ("producer.interceptor.classes", "${strimzidir:/var/opt/kafka/jaas:producer-interceptors}"),
         ],
     );
 }

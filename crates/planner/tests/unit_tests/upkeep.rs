@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::common::at_work::sha256;
 use crate::common::{World, condition, warning_with};
+use api::agent::{CertificatesInUse, container};
 use jiff::SignedDuration;
 use pki::{CertificateInfo, CertificatePem};
 use planner::kafka::plan::Plan;
@@ -244,6 +246,26 @@ fn a_certificate_that_ends_in_a_pod_is_named_also_where_the_restart_waits_for_no
     assert_eq!(plan.roll.now.len(), 1);
     let message = warning_with(&plan, "CertificateEnds").unwrap();
     assert!(message.contains("my-dual-0.crt") && message.contains("my-dual-2.crt"), "{message}");
+}
+
+#[test]
+fn a_node_that_took_its_new_certificate_up_while_the_resource_is_refused_is_not_named() {
+    let mut world = aging(|_| {});
+    world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("9.9.9"));
+    renewed(&mut world);
+    world.now += SignedDuration::from_hours(24 * 16);
+    for (pod, content) in [("my-dual-1", "present"), ("my-dual-2", "former")] {
+        let mut in_use = CertificatesInUse::default();
+        let file = format!("{}/{pod}.crt", container::NODE_CERTIFICATES);
+        let data = world.observed.secrets[pod].data.as_ref().unwrap();
+        let text = std::str::from_utf8(&data[&format!("{pod}.crt")].0).unwrap();
+        let hash = if content == "present" { sha256(text) } else { "0a".repeat(32) };
+        in_use.files.insert(file, hash);
+        world.in_use.insert(pod.to_owned(), in_use);
+    }
+    let message = warning_with(&world.plan(), "CertificateEnds").unwrap();
+    assert!(message.contains("my-dual-0.crt") && message.contains("my-dual-2.crt"), "{message}");
+    assert!(!message.contains("my-dual-1"), "it shows the new one: {message}");
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl SecretWriter {
         Ok(found.map(|secret| SecretView::of(&secret, &self.settings.plan.secret_prefix)))
     }
 
-    /// A new Secret must not have the name of one that the cluster needs: the cluster operator would find it taken. Nodes
+    /// A new Secret must not have the name of a Secret that the cluster needs: the cluster operator would find it taken. Nodes
     /// have the name of their pool and a number; which pools there are, the Secrets of their nodes tell.
     async fn refuse_name_of_cluster(&self, name: &str) -> Result<(), Refusal> {
         let Some(cluster) = &self.settings.plan.cluster else { return Ok(()) };

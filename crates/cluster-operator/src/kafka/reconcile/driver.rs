@@ -180,8 +180,8 @@ impl Kind for Reconciler {
     ) -> Result<After<KafkaStatus>, Error> {
         let live = match view {
             ClusterView::Live(live) => live,
-            ClusterView::Leaving(leaving) => {
-                self.taken_away(key, leaving, plan, done.is_whole);
+            ClusterView::Leaving(_) => {
+                self.taken_away(key, plan, done.is_whole);
                 return Ok(After::default());
             }
             ClusterView::Unplanned(..) => return Ok(After::default()),
@@ -200,7 +200,7 @@ impl Kind for Reconciler {
             self.tell_of_changes(key, observed, plan, &refusals);
         }
         let is_news = metadata_refused.is_some() && metadata_refused != observed.options.metadata_refused;
-        self.remember_options(key, plan, refusals, metadata_refused, failed.is_empty());
+        self.remember(key, plan, refusals, metadata_refused, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
         let is_put_off = self.restart(key, live, plan, &done.changed).await?;
         if !failed.is_empty() {

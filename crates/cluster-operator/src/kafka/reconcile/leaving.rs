@@ -13,7 +13,7 @@ use crate::kind::Seen;
 use crate::lock::lock;
 use crate::room::BUSY;
 use crate::unreadable;
-use planner::kafka::plan::Plan;
+use planner::kafka::plan::{Forgotten, Plan};
 
 /// Pause before it is looked again whether what is left of a deleted cluster can be read by now.
 const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
@@ -43,19 +43,14 @@ impl Reconciler {
         Seen::Live(ClusterView::Leaving(Box::new(Leaving { remains, _place: place })))
     }
 
-    /// Forgets a cluster of which nothing is left to do. `is_whole`: all that was planned to go has gone.
-    pub(super) fn taken_away(&self, key: &ObjectRef, leaving: &Leaving, plan: &Plan, is_whole: bool) {
-        if !is_whole {
+    /// Forgets of a deleted cluster what need not be remembered. `is_whole`: all that was planned to go has gone.
+    pub(super) fn taken_away(&self, key: &ObjectRef, plan: &Plan, is_whole: bool) {
+        if !is_whole || plan.forgets == Forgotten::Nothing {
             return;
         }
-        if leaving.remains.exists == Some(true) {
-            lock(&self.gone_since).remove(key);
-            return;
-        }
-        if !leaving.remains.terminating && plan.look_again.is_none() {
-            // What appears under the name from now on belongs to a successor that may be on its way.
+        if plan.forgets == Forgotten::Cluster {
             lock(&self.seen).remove(key);
-            lock(&self.gone_since).remove(key);
         }
+        lock(&self.gone_since).remove(key);
     }
 }

@@ -31,6 +31,9 @@ const LOSING: &str = "changing";
 /// Between two questions to the agents.
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
+/// The same for a node that is late, which restarts unless it got there meanwhile: the time of a pass is for the questions about the restart.
+const PAUSE_WHEN_LATE: Duration = Duration::from_mins(1);
+
 /// How far the nodes are.
 #[derive(Debug, Default)]
 pub(crate) struct TakingUp {
@@ -97,12 +100,8 @@ pub(crate) fn need(
     now: Timestamp,
 ) -> Option<Need> {
     let asked = observed.unanswered.iter().any(|(need, _)| matches!(need, Need::CertificatesInUse(_)));
-    // Those that are late restart, whatever they say: the time of the pass is for the questions about the restart.
-    let is_late = |name: &str, wanted: &NodeCertificate| {
-        since(name, wanted, observed).is_some_and(|since| has_passed(since, now))
-    };
     let pods: BTreeMap<_, _> = behind(cluster, certificates, observed)
-        .filter(|(name, _, wanted)| !is_late(name, wanted))
+        .filter(|(name, _, wanted)| is_to_be_asked(before(name, wanted, observed), now))
         .filter_map(|(name, pod, _)| Some((name, pod.metadata.uid.clone()?)))
         .filter(|(name, _)| !observed.certificates_in_use.contains_key(name))
         .collect();
@@ -134,8 +133,11 @@ pub(crate) fn plan(
         let ends: Option<Timestamp> =
             annotation_of(pod, annotations::SERVER_CERT_ENDS).and_then(|ends| ends.parse().ok());
         let is_urgent = said.is_some() && ends.is_some_and(|ends| ends.duration_since(now) < signed(roll));
-        let since = since(&name, wanted, observed).unwrap_or(now);
-        let waiting = Waiting { wanted: wanted.pod_annotations.clone(), since };
+        let before = before(&name, wanted, observed);
+        let since = before.map_or(now, |before| before.since);
+        let asked =
+            before.filter(|before| !is_to_be_asked(Some(before), now)).map_or(now, |before| before.asked);
+        let waiting = Waiting { wanted: wanted.pod_annotations.clone(), since, asked };
         if is_urgent || has_passed(since, now) {
             found.late.insert(name, (waiting, in_use.and_then(|all| all.error.clone())));
         } else {
@@ -145,10 +147,16 @@ pub(crate) fn plan(
     found
 }
 
-/// Since when a pod is waited for with the certificates that it should use now.
-fn since(pod: &str, wanted: &NodeCertificate, observed: &Observed) -> Option<Timestamp> {
-    let before = observed.taking_up.get(pod).filter(|before| before.wanted == wanted.pod_annotations);
-    before.map(|before| before.since)
+/// What is known of a pod that is waited for with the certificates that it should use now.
+fn before<'a>(pod: &str, wanted: &NodeCertificate, observed: &'a Observed) -> Option<&'a Waiting> {
+    observed.taking_up.get(pod).filter(|before| before.wanted == wanted.pod_annotations)
+}
+
+/// Whether the agent of a pod is asked in this pass: of a pod that is late not in each of them.
+fn is_to_be_asked(before: Option<&Waiting>, now: Timestamp) -> bool {
+    before.is_none_or(|before| {
+        !has_passed(before.since, now) || now.duration_since(before.asked) >= signed(PAUSE_WHEN_LATE)
+    })
 }
 
 fn has_passed(since: Timestamp, now: Timestamp) -> bool {

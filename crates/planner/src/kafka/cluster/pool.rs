@@ -35,6 +35,12 @@ pub struct Pool {
     pub broker: bool,
     /// Node ids, ascending. They include nodes whose removal is held back.
     pub nodes: BTreeSet<i32>,
+    /// Those of them that are to leave, or to be no brokers any more, and cannot do so yet: nothing is moved to them.
+    pub leaving: BTreeSet<i32>,
+    /// Those of them that leave when they are empty, and are emptied for that.
+    pub drained: BTreeSet<i32>,
+    /// Whether they are empty, and leave when Kafka has no trace of what emptied them.
+    pub emptied: bool,
     /// What has to come before the pool gets all the nodes that it asks for; it comes by itself.
     pub waits_for: Option<String>,
     /// Volumes of every node, in the order of their ids; at least one.

@@ -1,5 +1,6 @@
 //! Options that change at run time: what Kafka must be told so that it runs with what the resource says.
 
+mod cordon;
 mod foreign_values;
 pub mod memory;
 mod option;
@@ -132,6 +133,9 @@ fn live_fingerprint(cluster: &Cluster, live: &LiveOptions<'_>) -> String {
         text.push_str(&id.to_string());
         text.push(' ');
     }
+    for id in cluster.pools.iter().flat_map(|pool| &pool.drained) {
+        add(&mut text, cordon::OPTION, &id.to_string());
+    }
     fingerprint::short(text.as_bytes())
 }
 
@@ -177,6 +181,7 @@ pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> O
                 wanted: &wanted,
                 names: &all,
                 configs,
+                level: view.metadata_level,
                 was_settled,
                 now,
             };
@@ -197,6 +202,8 @@ struct Looking<'a> {
     /// The names of everything that some node is to have.
     names: &'a BTreeSet<&'a str>,
     configs: &'a BrokerConfigs,
+    /// Level of the metadata version in use.
+    level: Option<i16>,
     was_settled: bool,
     now: Timestamp,
 }
@@ -234,7 +241,8 @@ impl Looking<'_> {
                 plan.restarts.entry(id).or_default().push(why);
             }
         }
-        let is_handled = |name: &str| live.contains(name) || removed.contains(name);
+        own_changes.extend(cordon::changes(self.cluster, self.model, self.level, self.configs, &plan.memory));
+        let is_handled = |name: &str| live.contains(name) || removed.contains(name) || name == cordon::OPTION;
         let found = foreign_values::find(self.cluster, self.configs, &plan.memory, is_handled);
         changes.extend(found.changes);
         plan.undone.extend(found.undone);

@@ -10,6 +10,7 @@ use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Node, Pool, Quorum, Resizing};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::observed::Observed;
+use crate::kafka::transitions::drain::Drained;
 use crate::workload::manual_update::ManualUpdate;
 use crate::workload::pod_set;
 
@@ -20,6 +21,8 @@ pub(crate) struct InKafka<'a> {
     pub quotas: bool,
     /// Brokers, and their options that have a value of their own.
     pub own_options: &'a BTreeSet<(i32, String)>,
+    /// Nodes of the pool that are emptied.
+    pub drained: Option<&'a Drained>,
 }
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
@@ -42,6 +45,10 @@ pub(crate) fn of_pool(
     object = object.maybe_annotation(
         annotations::OPTIONS_OF_BROKERS,
         taken_out::of_brokers_annotation(in_kafka.own_options),
+    );
+    object = object.maybe_annotation(
+        annotations::DRAINED_NODES,
+        in_kafka.drained.map(|drained| json(drained).to_string()),
     );
     if in_kafka.quotas {
         object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");

@@ -16,6 +16,8 @@ pub enum Hold {
     Unanswered(BTreeSet<i32>),
     /// These brokers hold replicas.
     Replicas(BTreeSet<i32>),
+    /// These brokers are empty, and Kafka still has traces of what emptied them.
+    Traces(BTreeSet<i32>),
 }
 
 impl fmt::Display for Hold {
@@ -33,6 +35,13 @@ impl fmt::Display for Hold {
             ),
             Self::Replicas(nodes) => {
                 write!(formatter, "brokers {} hold replicas: move them to other brokers first", list(nodes))
+            }
+            Self::Traces(nodes) => {
+                write!(
+                    formatter,
+                    "brokers {} hold no replicas any more, and what throttled the moves goes first",
+                    list(nodes)
+                )
             }
         }
     }
@@ -74,6 +83,11 @@ impl<'a> Replicas<'a> {
     /// Whether Kafka said where the replicas are, or the user takes the loss.
     pub(crate) fn are_known(&self) -> bool {
         self.unchecked || self.holders.is_some()
+    }
+
+    /// Whether the user takes the loss.
+    pub(crate) fn are_unchecked(&self) -> bool {
+        self.unchecked
     }
 
     /// Those of the brokers that are known to hold replicas that matter.

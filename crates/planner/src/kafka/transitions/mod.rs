@@ -5,10 +5,12 @@
 //! exists.
 
 pub mod cluster_id;
+pub mod drain;
 pub mod internal_security;
 pub(crate) mod leaving;
 pub mod membership;
 pub(crate) mod node_ids;
+pub mod pool_finalizer;
 pub(crate) mod pools;
 pub(crate) mod quorum;
 pub(crate) mod roles;

@@ -6,6 +6,7 @@ use api::conditions::reasons;
 use api::{KafkaNodePool, annotations, names};
 use kube_core::ResourceExt;
 
+use super::drain;
 use super::leaving::{Hold, Replicas, list};
 use super::membership;
 use super::quorum::QuorumState;
@@ -165,10 +166,26 @@ impl Settler<'_> {
             controller: pool.controller,
             broker: pool.broker,
         });
+        let loses_role = pool.broker && !wanted.pool.broker;
+        pool.leaving = if loses_role { nodes.clone() } else { scaling.held_nodes() };
         pool.nodes = nodes;
-        pool.waits_for = say_scaling(&pool.name, &scaling, findings);
+        if let Scaling::HeldBack { nodes, why } = &scaling
+            && self.drains(&pool.name)
+            && !matches!(why, Hold::Controllers(_))
+        {
+            pool.drained.clone_from(nodes);
+            pool.emptied = matches!(why, Hold::Traces(_));
+        }
+        pool.waits_for = say_scaling(&pool, &scaling, findings);
         self.volumes(wanted, &mut pool, findings);
         pool
+    }
+
+    /// Whether nodes of a pool that are to leave are emptied first.
+    fn drains(&self, pool: &str) -> bool {
+        let raw = self.observed.pools.iter().find(|raw| raw.name_any() == pool);
+        let kafka = self.observed.kafka.as_deref();
+        kafka.zip(raw).is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw))
     }
 
     /// Whether the nodes are controllers, and whether they are brokers.
@@ -220,13 +237,15 @@ impl Settler<'_> {
 
 /// Says what keeps a pool from the number of nodes that it asks for. The answer is what it waits for, if that comes by
 /// itself.
-fn say_scaling(pool: &str, scaling: &Scaling, findings: &mut Findings) -> Option<String> {
+fn say_scaling(pool: &Pool, scaling: &Scaling, findings: &mut Findings) -> Option<String> {
+    let is_drained = !pool.drained.is_empty();
+    let pool = pool.name.as_str();
     match scaling {
         Scaling::Settled | Scaling::Growing { .. } | Scaling::Removable { .. } => None,
         Scaling::HeldBack { why, nodes } => {
             findings.hold(Held {
                 reason: reasons::SCALE_DOWN_PREVENTION_CHECK.to_owned(),
-                message: format!("pool {pool} is not scaled down: {why}"),
+                message: format!("pool {pool} is not scaled down: {}", reason(why, is_drained)),
                 approval: approval(why),
                 part: HeldPart::NodeRemoval { pool: pool.to_owned(), nodes: nodes.clone() },
             });
@@ -249,11 +268,27 @@ fn say_scaling(pool: &str, scaling: &Scaling, findings: &mut Findings) -> Option
     }
 }
 
+/// Why nodes stay, and how they can leave.
+fn reason(why: &Hold, is_drained: bool) -> String {
+    match why {
+        Hold::Replicas(nodes) if is_drained => {
+            format!("brokers {} hold replicas, which are moved to other brokers first", list(nodes))
+        }
+        Hold::Replicas(_) => format!(
+            "{why}, or have the operator move them, with the annotation {}: \"true\" on the KafkaNodePool",
+            annotations::DRAIN_NODES
+        ),
+        Hold::Controllers(_) | Hold::Unanswered(_) | Hold::Traces(_) => why.to_string(),
+    }
+}
+
 /// The annotation of the Kafka resource with which a user takes the loss.
 fn approval(hold: &Hold) -> Option<&'static str> {
     match hold {
         Hold::Controllers(_) => None,
-        Hold::Unanswered(_) | Hold::Replicas(_) => Some(annotations::SKIP_BROKER_SCALEDOWN_CHECK),
+        Hold::Unanswered(_) | Hold::Replicas(_) | Hold::Traces(_) => {
+            Some(annotations::SKIP_BROKER_SCALEDOWN_CHECK)
+        }
     }
 }
 

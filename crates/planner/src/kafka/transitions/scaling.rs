@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::leaving::{Hold, Replicas};
 use super::quorum::QuorumState;
-use super::{node_ids, roles};
+use super::{drain, node_ids, pool_finalizer, roles};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
 use api::kafka_node_pool::ProcessRole;
@@ -44,6 +44,16 @@ pub enum Scaling {
     },
 }
 
+impl Scaling {
+    /// Nodes that are no longer asked for and stay.
+    pub(crate) fn held_nodes(&self) -> BTreeSet<i32> {
+        match self {
+            Self::HeldBack { nodes, .. } => nodes.clone(),
+            _ => BTreeSet::new(),
+        }
+    }
+}
+
 /// Why a pool does not get the nodes that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrowthHold {
@@ -79,6 +89,8 @@ pub struct Scaler<'a> {
     replicas: Replicas<'a>,
     quorum: &'a QuorumState,
     ids: IdsKnown,
+    /// Nodes of whose drain Kafka may have traces.
+    drained: BTreeSet<i32>,
 }
 
 /// Whether it is known which ids new nodes may have.
@@ -102,7 +114,8 @@ impl<'a> Scaler<'a> {
         } else {
             IdsKnown::Never
         };
-        let mut scaler = Self { existing, replicas: Replicas::of(observed), quorum, ids };
+        let mut scaler =
+            Self { existing, replicas: Replicas::of(observed), quorum, ids, drained: drain::nodes(observed) };
         if ids == IdsKnown::Never {
             scaler.existing.reserve_volumes(observed);
         }
@@ -167,7 +180,7 @@ impl<'a> Scaler<'a> {
         let hold = if wish.controller {
             Some(Hold::Controllers(leaving.clone()))
         } else if is_broker {
-            self.replicas.hold(&leaving)
+            self.replicas.hold(&leaving).or_else(|| self.traces(&leaving))
         } else {
             None
         };
@@ -176,6 +189,12 @@ impl<'a> Scaler<'a> {
         }
         let nodes = current.difference(&leaving).copied().collect();
         (nodes, Scaling::Removable { nodes: leaving })
+    }
+
+    /// Whether Kafka has traces of what emptied these brokers, unless the user takes any loss.
+    fn traces(&self, leaving: &BTreeSet<i32>) -> Option<Hold> {
+        let drained: BTreeSet<i32> = leaving & &self.drained;
+        (!drained.is_empty() && !self.replicas.are_unchecked()).then_some(Hold::Traces(drained))
     }
 }
 
@@ -198,7 +217,8 @@ pub fn needs_replicas(observed: &Observed) -> bool {
             roles::broker(broker, &facts, Replicas::unknown()),
             roles::RoleChange::HeldBack(_) | roles::RoleChange::Removable
         );
-        if loses_role || facts.nodes.len() > usize::try_from(pool.spec.replicas).unwrap_or(0) {
+        let wished = if pool_finalizer::holds(pool) { 0 } else { pool.spec.replicas };
+        if loses_role || facts.nodes.len() > usize::try_from(wished).unwrap_or(0) {
             return true;
         }
         nodes.extend(facts.nodes);

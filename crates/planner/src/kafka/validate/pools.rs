@@ -1,6 +1,6 @@
 //! The node pools of a cluster, as they stand in their resources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
 use api::kafka::KafkaClusterSpec;
@@ -13,7 +13,7 @@ use super::wanted::WantedPool;
 use super::{Findings, resources, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
 use crate::kafka::older::{fields, implied};
-use crate::kafka::transitions::node_ids;
+use crate::kafka::transitions::{node_ids, pool_finalizer};
 
 /// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub(super) fn read(
@@ -32,7 +32,8 @@ pub(super) fn read(
             "is empty: write [broker], [controller] or [controller, broker]",
         );
     }
-    let replicas = usize::try_from(raw.spec.replicas).ok();
+    // A pool that is deleted and waits for its nodes wants none.
+    let replicas = if pool_finalizer::holds(raw) { Some(0) } else { usize::try_from(raw.spec.replicas).ok() };
     if replicas.is_none() {
         findings.problem(
             format!("{path} spec.replicas"),
@@ -57,7 +58,10 @@ pub(super) fn read(
         labels,
         controller: asks(ProcessRole::Controller),
         broker: asks(ProcessRole::Broker),
-        nodes: std::collections::BTreeSet::new(),
+        nodes: BTreeSet::new(),
+        leaving: BTreeSet::new(),
+        drained: BTreeSet::new(),
+        emptied: false,
         waits_for: None,
         volumes: storage.volumes.clone(),
         jbod: storage.jbod,

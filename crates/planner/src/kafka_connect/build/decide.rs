@@ -17,8 +17,8 @@ use crate::findings::Warning;
 use crate::live_object;
 use crate::orphans;
 use crate::pod_words::{PATIENCE, does_not_go};
-use crate::workers::need::Need;
-use crate::workers::observed::Observed;
+use crate::workers::need::WorkerNeed;
+use crate::workers::observed::ObservedWorkers;
 use crate::workers::plan::AGAIN_SECONDS;
 use crate::workers::{BuildAnnotations, Workers};
 
@@ -34,7 +34,7 @@ const GOING: u64 = 60;
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
     /// What has to be known first: then nothing else is decided.
-    pub needs: Vec<Need>,
+    pub needs: Vec<WorkerNeed>,
     /// The image of the workers; `None`: there is none yet, and there can be no workers.
     pub image: Option<String>,
     /// What the pod set and the pods say of it.
@@ -57,7 +57,7 @@ pub(crate) struct Decision {
 pub(crate) fn decide(
     build: Option<&ImageBuild>,
     workers: &Workers,
-    observed: &Observed,
+    observed: &ObservedWorkers,
     now: Timestamp,
 ) -> Decision {
     let mut decision = Decision::default();
@@ -85,10 +85,10 @@ pub(crate) fn decide(
     decision
 }
 
-/// Takes out of what is wanted what belongs to somebody else. Then nothing is built, and workers stay as they are.
+/// Takes out of what is wanted what belongs to another owner. Then nothing is built, and workers stay as they are.
 fn leave_to_others(
     workers: &Workers,
-    observed: &Observed,
+    observed: &ObservedWorkers,
     lasting: &mut Vec<DesiredObject>,
     decision: &mut Decision,
 ) {
@@ -122,7 +122,7 @@ fn leave_to_others(
 /// What a decision rests on.
 struct Situation<'a> {
     build: &'a ImageBuild,
-    observed: &'a Observed,
+    observed: &'a ObservedWorkers,
     /// The image in use, and the revision that it was built from, if it was.
     in_use: Option<(Option<&'a str>, String)>,
     /// What this build is started with.
@@ -135,7 +135,7 @@ struct Situation<'a> {
 }
 
 impl<'a> Situation<'a> {
-    fn of(build: &'a ImageBuild, workers: &Workers, observed: &'a Observed, now: Timestamp) -> Self {
+    fn of(build: &'a ImageBuild, workers: &Workers, observed: &'a ObservedWorkers, now: Timestamp) -> Self {
         let set = observed.pod_sets.get(&workers.names.component);
         let annotation = |key: &str| set?.metadata.annotations.as_ref()?.get(key).map(String::as_str);
         let built =
@@ -335,7 +335,7 @@ fn removal(pod: &Pod, namespace: &str) -> Deletion {
 }
 
 /// What is left of builds that nothing asks for.
-fn orphaned(workers: &Workers, observed: &Observed, desired: &[DesiredObject]) -> Vec<Deletion> {
+fn orphaned(workers: &Workers, observed: &ObservedWorkers, desired: &[DesiredObject]) -> Vec<Deletion> {
     let mut found = observed.others.clone();
     live_object::add(&mut found, &observed.namespace, observed.config_maps.values());
     let components = [names::connect::build(&workers.owner.name)];

@@ -1,9 +1,10 @@
 //! The objects of an image build: the ConfigMap with the Dockerfile, the ServiceAccount, and the pod.
 //!
 //! The pod has no shell and no script of its own, but four containers, one after the other: the operator's image brings the files of
-//! plug-ins, Buildah pulls the image that they are added to, builds, and pushes. Only the one that pulls has the credentials for pulling, only the
-//! one that pushes has those for pushing, and nothing out of the image that was pulled runs in any of them. The digest of the new
-//! image is the termination message of the last one; of a container that fails, Kubernetes keeps the end of its log there.
+//! plug-ins, Buildah pulls the image that they are added to, builds, and pushes. Only the container that pulls has the credentials for
+//! pulling, only the container that pushes has those for pushing, and nothing out of the image that was pulled runs in any of them. The
+//! digest of the new image is the termination message of the last container; of a container that fails, Kubernetes keeps the end of its
+//! log there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +32,7 @@ pub(crate) const CONTAINER_TEMPLATE: &str = "buildContainer";
 const FETCH: &str = "fetch";
 /// The container that pulls the image that they are added to.
 pub(crate) const PULL: &str = "pull";
-/// The container that builds. The one that pushes has the name of the pod.
+/// The container that builds. The container that pushes has the name of the pod.
 const BUILD: &str = "build";
 /// The program, whatever folders the environment names for programs.
 const BUILDAH: &str = "/usr/bin/buildah";
@@ -151,13 +152,16 @@ fn body(build: &ImageBuild, settings: &PlanSettings) -> Pod {
         restart_policy: Some("Never".to_owned()),
         active_deadline_seconds: i64::try_from(settings.image_builds.timeout_seconds).ok(),
         image_pull_secrets: pod::pull_secrets(&settings.pod_defaults()),
-        host_users: settings.image_builds.user_namespaces.then_some(false),
         volumes: Some(volumes(build, settings)),
         init_containers: Some(before),
         containers: vec![templated(push(build, settings))],
         ..PodSpec::default()
     };
     pod::apply_template(&mut spec, build.templates.build_pod.as_ref(), &[]);
+    if settings.image_builds.user_namespaces {
+        // Who administers the nodes wants it for all builds: a template may ask for more safety, and not for less.
+        spec.host_users = Some(false);
+    }
     Pod { spec: Some(spec), ..Pod::default() }
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::KafkaConnect;
 use api::conditions::reasons;
+use api::env::own;
 use api::kafka_connect::build::{Artifact, ArtifactType, Build, BuildOutputType, MavenScope};
 use api::names::keys;
 
 use super::dockerfile::{self, Fetch};
-use super::reference::is_image;
+use super::reference::{is_image, is_same_repository};
 use super::{ImageBuild, objects, options};
 use crate::clients::credentials::Secrets;
 use crate::findings::Findings;
@@ -52,7 +53,7 @@ pub(crate) fn read(
     if !base.is_empty() && !is_image(base) {
         findings.problem("spec.image", format!("{base:?} is no name of an image that others can be made of"));
     }
-    output(build, base, findings);
+    output(build, base, settings, findings);
     let fetches = fetches(build, findings);
     let output = &build.output;
     let (dockerfile, plug_ins) = (dockerfile::text(base), dockerfile::list(&fetches));
@@ -83,7 +84,7 @@ pub(crate) fn read(
     Some(made)
 }
 
-fn output(build: &Build, base: &str, findings: &mut Findings) {
+fn output(build: &Build, base: &str, settings: &PlanSettings, findings: &mut Findings) {
     let output = &build.output;
     match output.type_ {
         BuildOutputType::Docker => {}
@@ -101,6 +102,16 @@ fn output(build: &Build, base: &str, findings: &mut Findings) {
         );
     } else if output.image == base {
         findings.problem(field, "is the image that plug-ins are added to: write another name or tag here");
+    } else if let Some(image) = settings.images().find(|image| is_same_repository(image, &output.image)) {
+        // Whoever can push there would give the operator, or the clusters of others, another program under a tag that is pulled later.
+        findings.problem(
+            field,
+            format!(
+                "{:?} is in the repository of {image:?}, which this installation runs itself: write another repository, \
+                 REGISTRY/NAME:TAG",
+                output.image
+            ),
+        );
     }
 }
 
@@ -344,6 +355,15 @@ fn templates(build: &ImageBuild, settings: &PlanSettings, findings: &mut Finding
     let field = "spec.template.buildPod".to_owned();
     if let Some(pod) = pod {
         check_pod(pod, &field, &taken, findings);
+        if pod.host_users == Some(true) && settings.image_builds.user_namespaces {
+            findings.warn(
+                reasons::FIELDS_WITHOUT_EFFECT,
+                format!(
+                    "{field}.hostUsers: true has no effect: this installation builds in user namespaces ({}); remove the field",
+                    own::BUILD_USER_NAMESPACES
+                ),
+            );
+        }
     }
     if let Some(container) = container {
         let volumes = TemplateVolumes { field, pod, hidden: None };

@@ -22,14 +22,34 @@ pub(crate) fn with_registry(image: &str) -> String {
     }
 }
 
-/// The name of exactly that image: with the digest in place of the tag.
-pub(crate) fn by_digest(image: &str, digest: &str) -> String {
+/// Whether two names are of images in one repository, whatever their tags and digests.
+pub(crate) fn is_same_repository(one: &str, other: &str) -> bool {
+    repository(one) == repository(other)
+}
+
+/// Registry and repository. A registry has the port of its protocol also where the name does not say so, and Docker Hub has three names.
+fn repository(image: &str) -> String {
+    let whole = with_registry(without_tag(image.split('@').next().unwrap_or(image)));
+    let Some((host, name)) = whole.split_once('/') else { return whole };
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(&host);
+    match host {
+        "index.docker.io" | "registry-1.docker.io" => format!("docker.io/{name}"),
+        host => format!("{host}/{name}"),
+    }
+}
+
+fn without_tag(image: &str) -> &str {
     let start_of_name = image.rfind('/').map_or(0, |slash| slash + 1);
-    let without_tag = match image[start_of_name..].find(':') {
+    match image[start_of_name..].find(':') {
         Some(colon) => &image[..start_of_name + colon],
         None => image,
-    };
-    format!("{without_tag}@{digest}")
+    }
+}
+
+/// The name of exactly that image: with the digest in place of the tag.
+pub(crate) fn by_digest(image: &str, digest: &str) -> String {
+    format!("{}@{digest}", without_tag(image))
 }
 
 /// Whether a text is the digest of an image.
@@ -61,6 +81,29 @@ mod tests {
         assert_eq!(with_registry("apache/kafka:4"), "docker.io/apache/kafka:4");
         for whole in ["quay.io/a/b", "registry:5000/a", "localhost/a"] {
             assert_eq!(with_registry(whole), whole);
+        }
+    }
+
+    #[test]
+    fn images_of_one_repository_are_known_by_whatever_name() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for (one, other) in [
+            ("r.example/a/b:1", "r.example/a/b"),
+            ("r.example/a/b:1", "R.Example:443/a/b:2"),
+            ("r.example/a/b:1", &format!("r.example/a/b@{digest}")),
+            ("r.example/a/b:1", &format!("r.example/a/b:2@{digest}")),
+            ("apache/kafka", "docker.io/apache/kafka:4"),
+            ("kafka:4", "index.docker.io/library/kafka:5"),
+        ] {
+            assert!(is_same_repository(one, other) && is_same_repository(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("r.example/a/b", "r.example/a/b/c"),
+            ("r.example/a/b", "r.example:5000/a/b"),
+            ("r.example/a", "a"),
+            ("localhost/a:1", "a:1"),
+        ] {
+            assert!(!is_same_repository(one, other), "{one} {other}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use api::{KafkaBridge, KafkaConnect, KafkaConnector, KafkaMirrorMaker2};
 use planner::completion::Observation as _;
-use planner::kafka_connector::observed::{Cluster, Observed, SeenInConnect};
+use planner::kafka_connector::observed::{Cluster, ObservedConnector, SeenInConnect};
 use planner::kafka_connector::past::Past;
 use planner::{kafka_bridge, kafka_connect, kafka_connector, kafka_mirror_maker2};
 use proptest::prelude::*;
@@ -117,7 +117,7 @@ fn drive(kind: usize, manifest: &Value) -> bool {
                 return true;
             };
             let findings = kafka_connector::validate::alone(&resource);
-            let observed = Observed {
+            let observed = ObservedConnector {
                 connector: Arc::new(resource),
                 cluster: Cluster::Usable { name: "shop".to_owned() },
                 seen: SeenInConnect::Here(None),

@@ -33,6 +33,12 @@ const MAY: &[(&str, &str)] = &[
 /// What wires the kinds together, and reads their settings.
 const WIRES: &[&str] = &["controller", "run", "settings"];
 
+/// What every kind has for the steps of its passes. Alone they are the words of what all kinds share and, below `kafka`, of a Kafka.
+const STEPS: &[&str] = &["Answer", "Call", "Draft", "Live", "Need", "Observed", "Plan", "View"];
+
+/// The files with what all kinds share.
+const SHARED_STEPS: &[&str] = &["plan.rs", "view.rs"];
+
 fn kind_of(module: &[String]) -> Option<&'static str> {
     let first = module.first()?;
     KINDS.iter().copied().find(|kind| kind == first)
@@ -53,6 +59,29 @@ fn what_kinds_share_is_in_no_folder_of_a_kind() {
         }
     }
     assert!(wrong.is_empty(), "put what kinds share beside their folders: {wrong:#?}");
+}
+
+#[test]
+fn the_types_for_the_steps_of_a_kind_bear_its_name() {
+    let src = root().join("crates/planner/src");
+    let mut twins = Vec::new();
+    for file in rust_files(&src) {
+        let path = file.strip_prefix(&src).unwrap().display().to_string();
+        if path.starts_with("kafka/") || SHARED_STEPS.contains(&path.as_str()) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        for line in production(&text).lines() {
+            let words: Vec<&str> =
+                line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+            if let ["pub", "struct" | "enum" | "type" | "trait", name, ..] = words[..]
+                && STEPS.contains(&name)
+            {
+                twins.push(format!("{path}: {name}"));
+            }
+        }
+    }
+    assert!(twins.is_empty(), "give them the name of the kind: {twins:#?}");
 }
 
 /// Lines of the programs' own code that spell the name of a kind, which stands in `api::kinds`.

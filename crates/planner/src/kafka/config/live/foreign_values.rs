@@ -15,8 +15,8 @@ const SHOWN: usize = 20;
 /// How many are kept from pass to pass.
 const KEPT: usize = 200;
 
-/// The throttle of a broker's replication, which the topic operator sets while it moves replicas, and takes off again.
-const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
+/// The throttle of a broker's replication, which is set while replicas move, and taken off again.
+const THROTTLES: [&str; 2] = rebalance::throttle::BROKER_RATES;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ pub(super) fn find(
                 if is_set && !memory.refused.contains_key(&change) {
                     found.changes.push(change);
                     found.undone.push(present);
-                } else if found.foreign.len() < KEPT && !is_topic_operators(cluster, name) {
+                } else if found.foreign.len() < KEPT && !is_throttle(cluster, name) {
                     found.foreign.insert(present.shortened());
                 }
             }
@@ -65,10 +65,11 @@ pub(super) fn find(
     found
 }
 
-/// Whether the topic operator may have set an option.
-fn is_topic_operators(cluster: &Cluster, option: &str) -> bool {
-    THROTTLES.contains(&option)
-        && cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some())
+/// Whether the topic operator may have set an option, or a drain of nodes.
+fn is_throttle(cluster: &Cluster, option: &str) -> bool {
+    let has_topic_operator = cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some());
+    let drains = cluster.pools.iter().any(|pool| !pool.drained.is_empty());
+    THROTTLES.contains(&option) && (has_topic_operator || drains)
 }
 
 fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {

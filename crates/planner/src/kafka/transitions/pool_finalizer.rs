@@ -1,0 +1,72 @@
+//! A pool whose nodes are emptied before they leave goes after them: a finalizer holds it until then.
+
+use api::{Kafka, KafkaNodePool, annotations, labels};
+use k8s_openapi::api::core::v1::Pod;
+use kube_core::{Resource, ResourceExt};
+use objects::{FinalizerChange, ObjectId};
+
+use super::drain;
+use crate::kafka::cluster::{Cluster, Pool};
+use crate::kafka::observed::Observed;
+
+/// Whether a pool is being deleted and waits for its nodes to leave.
+pub fn holds(pool: &KafkaNodePool) -> bool {
+    pool.metadata.deletion_timestamp.is_some() && has_it(pool)
+}
+
+fn has_it(pool: &KafkaNodePool) -> bool {
+    pool.finalizers().iter().any(|one| one == annotations::FINALIZER_DRAIN_NODES)
+}
+
+/// What is written into a pool so that it has the finalizer, or has it no more; `None`: it is right. Kubernetes takes none for a pool that
+/// is being deleted.
+pub fn change(pool: &KafkaNodePool, wanted: bool) -> Option<FinalizerChange> {
+    if wanted == has_it(pool) || wanted && pool.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let mut finalizers = pool.finalizers().to_vec();
+    finalizers.retain(|one| one != annotations::FINALIZER_DRAIN_NODES);
+    if wanted {
+        finalizers.push(annotations::FINALIZER_DRAIN_NODES.to_owned());
+    }
+    Some(FinalizerChange {
+        object: ObjectId {
+            api_version: KafkaNodePool::api_version(&()).into_owned(),
+            kind: KafkaNodePool::kind(&()).into_owned(),
+            namespace: pool.namespace(),
+            name: pool.name_any(),
+        },
+        resource_version: pool.metadata.resource_version.clone(),
+        finalizers,
+    })
+}
+
+/// The finalizers that the pools of a live cluster get or lose.
+pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> Vec<FinalizerChange> {
+    let is_wanted = |raw: &KafkaNodePool| {
+        let pool = cluster.pools.iter().find(|pool| pool.name == raw.name_any() && !pool.implied);
+        pool.is_some_and(|pool| {
+            let has_left = raw.metadata.deletion_timestamp.is_some() && is_gone(cluster, pool, observed);
+            drain::is_asked(kafka, raw) && pool.broker && !has_left
+        })
+    };
+    observed.pools.iter().filter_map(|raw| change(raw, is_wanted(raw))).collect()
+}
+
+/// Whether nothing of a pool's nodes is left that goes with them: no pod, and no trace of what emptied them.
+fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+    let lists_none = set.is_none_or(|set| {
+        let is_drained =
+            set.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(annotations::DRAINED_NODES));
+        set.spec.pods.is_empty() && !is_drained
+    });
+    let has_pod = |pod: &Pod| {
+        pod.metadata
+            .labels
+            .as_ref()
+            .and_then(|all| all.get(labels::POOL_NAME))
+            .is_some_and(|name| *name == pool.name)
+    };
+    pool.nodes.is_empty() && lists_none && !observed.pods.values().any(|pod| has_pod(pod))
+}
