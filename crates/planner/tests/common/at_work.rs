@@ -125,8 +125,7 @@ impl AtWork {
     pub(crate) fn pass(&mut self) -> Plan {
         self.tell_what_is_in_use();
         let plan = self.world.plan();
-        let told: Vec<&TakenUp> = plan.taken_up.iter().filter(|taken| !self.refuses(taken)).collect();
-        for taken in told {
+        for taken in &plan.taken_up {
             let pod = Arc::make_mut(self.world.observed.pods.get_mut(&taken.pod).unwrap());
             assert_eq!(pod.metadata.uid.as_ref(), Some(&taken.uid));
             pod.metadata.annotations.as_mut().unwrap().extend(taken.annotations.clone());
