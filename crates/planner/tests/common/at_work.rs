@@ -11,7 +11,6 @@ use k8s_openapi::api::core::v1::Secret;
 use pki::CertificatePem;
 use planner::kafka::certificates::access::access;
 use planner::kafka::plan::Plan;
-use planner::kafka::taken_up::TakenUp;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::WebPkiClientVerifier;
@@ -38,8 +37,6 @@ pub(crate) struct AtWork {
     pub restarted: Vec<String>,
     /// Pods whose Kafka reads certificates again when they change.
     pub reads_again: BTreeSet<String>,
-    /// Pods that cannot be told that they lose trust.
-    pub refused_losses: BTreeSet<String>,
     /// A pod whose agent may be refused by its own process for a while: its leaf was lost.
     pub lost_its_leaf: Option<String>,
 }
@@ -48,7 +45,7 @@ pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
     Some(String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).unwrap())
 }
 
-pub(crate) fn sha256(text: &str) -> String {
+fn sha256(text: &str) -> String {
     let mut hex = String::new();
     for byte in Sha256::digest(text) {
         write!(hex, "{byte:02x}").unwrap();
@@ -66,11 +63,6 @@ impl World {
     }
 }
 
-/// Whether it says that a pod loses trust.
-pub(crate) fn is_loss(taken: &TakenUp) -> bool {
-    taken.annotations.get(api::annotations::TRUST_BUNDLE_HASH).is_some_and(|hash| hash == "changing")
-}
-
 fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
     CertificatePem::new(pem).ders().unwrap()
 }
@@ -83,16 +75,11 @@ impl AtWork {
             processes: BTreeMap::new(),
             restarted: Vec::new(),
             reads_again: BTreeSet::new(),
-            refused_losses: BTreeSet::new(),
             lost_its_leaf: None,
         };
         cluster.pass();
         cluster.settle();
         cluster
-    }
-
-    fn refuses(&self, taken: &TakenUp) -> bool {
-        self.refused_losses.contains(&taken.pod) && is_loss(taken)
     }
 
     fn mounted(&self, pod: &str) -> Option<Process> {
