@@ -45,7 +45,7 @@ pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
     Some(String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).unwrap())
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     let mut hex = String::new();
     for byte in Sha256::digest(text) {
         write!(hex, "{byte:02x}").unwrap();
