@@ -15,7 +15,6 @@ pub(crate) mod role;
 mod supplied;
 pub mod taking_up;
 pub(crate) mod traces;
-pub(crate) mod trust;
 pub(crate) mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};

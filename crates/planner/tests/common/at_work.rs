@@ -11,7 +11,6 @@ use k8s_openapi::api::core::v1::Secret;
 use pki::CertificatePem;
 use planner::kafka::certificates::access::access;
 use planner::kafka::plan::Plan;
-use planner::kafka::taken_up::TakenUp;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::WebPkiClientVerifier;
@@ -38,8 +37,6 @@ pub(crate) struct AtWork {
     pub restarted: Vec<String>,
     /// Pods whose Kafka reads certificates again when they change.
     pub reads_again: BTreeSet<String>,
-    /// Pods that cannot be told that they lose trust.
-    pub refused_losses: BTreeSet<String>,
     /// A pod whose agent may be refused by its own process for a while: its leaf was lost.
     pub lost_its_leaf: Option<String>,
 }
@@ -66,11 +63,6 @@ impl World {
     }
 }
 
-/// Whether it says that a pod loses trust.
-pub(crate) fn is_loss(taken: &TakenUp) -> bool {
-    taken.annotations.get(api::annotations::TRUST_BUNDLE_HASH).is_some_and(|hash| hash == "changing")
-}
-
 fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
     CertificatePem::new(pem).ders().unwrap()
 }
@@ -83,16 +75,11 @@ impl AtWork {
             processes: BTreeMap::new(),
             restarted: Vec::new(),
             reads_again: BTreeSet::new(),
-            refused_losses: BTreeSet::new(),
             lost_its_leaf: None,
         };
         cluster.pass();
         cluster.settle();
         cluster
-    }
-
-    fn refuses(&self, taken: &TakenUp) -> bool {
-        self.refused_losses.contains(&taken.pod) && is_loss(taken)
     }
 
     fn mounted(&self, pod: &str) -> Option<Process> {
@@ -125,8 +112,7 @@ impl AtWork {
     pub(crate) fn pass(&mut self) -> Plan {
         self.tell_what_is_in_use();
         let plan = self.world.plan();
-        let told: Vec<&TakenUp> = plan.taken_up.iter().filter(|taken| !self.refuses(taken)).collect();
-        for taken in told {
+        for taken in &plan.taken_up {
             let pod = Arc::make_mut(self.world.observed.pods.get_mut(&taken.pod).unwrap());
             assert_eq!(pod.metadata.uid.as_ref(), Some(&taken.uid));
             pod.metadata.annotations.as_mut().unwrap().extend(taken.annotations.clone());

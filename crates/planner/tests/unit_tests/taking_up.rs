@@ -8,7 +8,7 @@ use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 
 use crate::common::World;
-use crate::common::at_work::{AtWork, is_loss};
+use crate::common::at_work::AtWork;
 
 const PODS: [&str; 3] = ["my-dual-0", "my-dual-1", "my-dual-2"];
 
@@ -128,58 +128,6 @@ fn a_node_that_was_late_and_got_there_before_its_turn_does_not_restart() {
     assert!(plan.roll.wanted.is_empty() && plan.taking_up.is_empty(), "{:?}", plan.roll.wanted);
     go_on(&mut cluster, &PODS);
     assert_eq!(cluster.restarted, Vec::<String>::new());
-}
-
-/// A cluster that is about to forget the former authority, of which one pod cannot be told so.
-fn held_back(cluster: &mut AtWork) {
-    cluster.refused_losses = BTreeSet::from(["my-dual-1".to_owned()]);
-    cluster.world.annotate_secret("my-cluster-ca", "strimzi.io/force-replace", "true");
-    for _ in 0..100 {
-        if cluster.pass().taken_up.iter().any(is_loss) {
-            return;
-        }
-        for pod in PODS {
-            cluster.read_again(pod);
-        }
-    }
-    panic!("no trust is ever taken away");
-}
-
-#[test]
-fn no_trust_is_taken_away_before_every_pod_says_that_it_loses_it() {
-    let mut cluster = at_work();
-    held_back(&mut cluster);
-    for _ in 0..3 {
-        assert_eq!(cluster.trusted_authorities(), 2, "my-dual-1 still says that it trusts both");
-        let plan = cluster.pass();
-        assert!(plan.roll.wanted.is_empty() && plan.look_again.is_some(), "it is tried again");
-    }
-    cluster.refused_losses.clear();
-    cluster.pass();
-    cluster.pass();
-    assert_eq!(cluster.trusted_authorities(), 1);
-    go_on(&mut cluster, &PODS);
-    assert_eq!(cluster.restarted, Vec::<String>::new());
-    cluster.assert_only_the_present_authority();
-}
-
-#[test]
-fn an_authority_that_comes_back_while_a_pod_cannot_be_told_locks_nobody_out() {
-    let mut cluster = at_work();
-    let former =
-        ["my-cluster-ca", "my-cluster-ca-cert"].map(|name| cluster.world.observed.secrets[name].clone());
-    held_back(&mut cluster);
-    cluster.read_again("my-dual-1");
-    for secret in former {
-        cluster.world.observed.secrets.insert(secret.metadata.name.clone().unwrap(), secret);
-    }
-    // The check of each pass is that nobody shows what another one refuses.
-    for _ in 0..4 {
-        cluster.pass();
-    }
-    cluster.refused_losses.clear();
-    go_on(&mut cluster, &PODS);
-    cluster.assert_only_the_present_authority();
 }
 
 #[test]

@@ -55,13 +55,7 @@ impl TakingUp {
 
     /// When to look again; `None`: nothing is waited for.
     pub(crate) fn look_again(&self) -> Option<Duration> {
-        (!self.waiting.is_empty() || self.holds_trust()).then_some(PAUSE)
-    }
-
-    /// Whether no trust may be taken from the nodes yet: annotations of pods say that they have it. Were it taken before they say otherwise,
-    /// an authority that comes back would be used at once, and some nodes would refuse the others.
-    pub(crate) fn holds_trust(&self) -> bool {
-        !self.losing.is_empty()
+        (!self.waiting.is_empty()).then_some(PAUSE)
     }
 
     /// What is waited for, in words.
