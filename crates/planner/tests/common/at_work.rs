@@ -45,7 +45,7 @@ pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
     Some(String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).unwrap())
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     let mut hex = String::new();
     for byte in Sha256::digest(text) {
         write!(hex, "{byte:02x}").unwrap();
@@ -112,8 +112,7 @@ impl AtWork {
     pub(crate) fn pass(&mut self) -> Plan {
         self.tell_what_is_in_use();
         let plan = self.world.plan();
-        let told: Vec<&TakenUp> = plan.taken_up.iter().filter(|taken| !self.refuses(taken)).collect();
-        for taken in told {
+        for taken in &plan.taken_up {
             let pod = Arc::make_mut(self.world.observed.pods.get_mut(&taken.pod).unwrap());
             assert_eq!(pod.metadata.uid.as_ref(), Some(&taken.uid));
             pod.metadata.annotations.as_mut().unwrap().extend(taken.annotations.clone());
