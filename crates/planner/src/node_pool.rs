@@ -47,7 +47,7 @@ impl Observation for ObservedNodePool {
             (Some(_), Some(true)) => NodePoolPlan::default(),
             _ => NodePoolPlan {
                 status: self.status(now),
-                finalizers: self.released(),
+                finalizers: self.finalizer().into_iter().collect(),
                 ..NodePoolPlan::default()
             },
         }
