@@ -69,7 +69,7 @@ fn moves_that_others_begin_off_a_node_are_theirs_once_its_drain_was_taken_back()
 #[test]
 fn a_move_that_has_no_other_copy_in_sync_is_not_cancelled_and_one_that_waits_for_a_broker_takes_no_room() {
     let mut drained = Drained::start();
-    drained.kafka.topic("orders", &[&[4, 1]; 25]);
+    drained.kafka.topic("orders", &[&[4, 1][..]; 25]);
     drained.scale_down(3);
     drained.pass();
     assert_eq!(moves(&drained.pass()), 20);
