@@ -47,7 +47,7 @@ impl Observation for ObservedNodePool {
             (Some(_), Some(true)) => NodePoolPlan::default(),
             _ => NodePoolPlan {
                 status: self.status(now),
-                finalizers: self.released(),
+                finalizers: self.finalizer().into_iter().collect(),
                 ..NodePoolPlan::default()
             },
         }
@@ -113,12 +113,22 @@ mod tests {
         let plan = |nobodys: Option<Nobodys>, drains| {
             ObservedNodePool { pool: Arc::new(pool.clone()), nobodys, exists: Some(false), drains }.plan(now)
         };
-        assert_eq!(plan(None, true), NodePoolPlan::default());
-        for released in [plan(None, false), plan(Some(Nobodys::NoKafka { label: "c".to_owned() }), true)] {
-            assert_eq!(released.finalizers[0].finalizers, ["other"]);
-            assert_eq!(released.finalizers[0].resource_version.as_deref(), Some("7"));
-            assert_eq!(released.status, None, "it goes");
-        }
+        assert_eq!(
+            (plan(None, true), plan(None, false)),
+            (NodePoolPlan::default(), NodePoolPlan::default()),
+            "the pass over its cluster lets go of it"
+        );
+        let released = plan(Some(Nobodys::NoKafka { label: "c".to_owned() }), true);
+        assert_eq!(released.finalizers[0].finalizers, ["other"]);
+        assert_eq!(released.finalizers[0].resource_version.as_deref(), Some("7"));
+        assert_eq!(released.status, None, "it goes");
+        let mut stays = pool.clone();
+        (stays.metadata.deletion_timestamp, stays.metadata.finalizers) = (None, None);
+        let living = |drains| {
+            ObservedNodePool { pool: Arc::new(stays.clone()), nobodys: None, exists: None, drains }.plan(now)
+        };
+        assert_eq!(living(true).finalizers[0].finalizers, ["kastellan.io/drain-nodes"]);
+        assert!(living(false).finalizers.is_empty());
         let mut another = ObservedNodePool {
             pool: Arc::new(pool.clone()),
             nobodys: Some(Nobodys::NoKafka { label: "c".to_owned() }),

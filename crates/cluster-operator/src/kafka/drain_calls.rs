@@ -14,6 +14,9 @@ use super::roll_calls::up_to_date;
 /// The options of a topic with its throttled replicas: those that are copied from, and those that are copied to.
 const TOPIC_KEYS: [&str; 2] = planner::kafka::drain_view::TOPIC_KEYS;
 
+/// Partitions that may be under way when nodes are emptied, whoever moves them: a name is repeated for each in memory.
+const MOST_MOVES: usize = 20_000;
+
 /// How far the partitions of these nodes are moved away.
 pub async fn look(admin: &Admin, nodes: &BTreeSet<i32>) -> Result<DrainView, Error> {
     let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;

@@ -240,7 +240,7 @@ pub fn pool(
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
     conditions.extend(plug_ins::missing(cluster, pool, observed).iter().map(warning));
     conditions.extend(drain.map(warning));
-    conditions.extend(raw.and_then(deleted_in_the_foreground));
+    conditions.extend(raw.and_then(|raw| deleted_in_the_foreground(raw)));
     conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {

@@ -1,6 +1,8 @@
 //! What is not given up, not undone and not taken from others while nodes are emptied.
 
 use planner::kafka::admin_call::AdminCall;
+use planner::kafka::observed::ConfigView;
+use planner::kafka::plan::Plan;
 use serde_json::json;
 
 use super::{A, B, Drained, listed, moves};
@@ -67,7 +69,7 @@ fn moves_that_others_begin_off_a_node_are_theirs_once_its_drain_was_taken_back()
 #[test]
 fn a_move_that_has_no_other_copy_in_sync_is_not_cancelled_and_one_that_waits_for_a_broker_takes_no_room() {
     let mut drained = Drained::start();
-    drained.kafka.topic("orders", &[&[4, 1]; 25]);
+    drained.kafka.topic("orders", &[&[4, 1][..]; 25]);
     drained.scale_down(3);
     drained.pass();
     assert_eq!(moves(&drained.pass()), 20);
@@ -86,4 +88,35 @@ fn a_move_that_has_no_other_copy_in_sync_is_not_cancelled_and_one_that_waits_for
     drained.kafka.down.clear();
     drained.finish();
     assert!(drained.kafka.is_free());
+}
+
+#[test]
+fn directories_that_a_user_cordoned_stay_so_and_no_cordon_keeps_new_topics_away() {
+    let cordons = |plan: &Plan| -> Vec<Option<i32>> {
+        let of_call = |call: &AdminCall| match call {
+            AdminCall::AlterBrokerConfig { broker, changes } if changes.contains_key("cordoned.log.dirs") => {
+                Some(*broker)
+            }
+            _ => None,
+        };
+        plan.calls.iter().filter_map(of_call).collect()
+    };
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[4, 1]]);
+    drained.world.tell_options(&[]);
+    let view = ConfigView {
+        value: Some("/d".to_owned()),
+        on_broker: Some("/d".to_owned()),
+        ..ConfigView::default()
+    };
+    let configs = &mut drained.world.observed.view.as_mut().unwrap().broker_configs;
+    configs.get_mut(&1).unwrap().insert("cordoned.log.dirs".to_owned(), view);
+    drained.scale_down(3);
+    let plan = drained.plan();
+    assert_eq!(cordons(&plan), [Some(4)]);
+    let warning = warning_with(&plan, "ForeignBrokerConfiguration").unwrap();
+    assert!(warning.contains("cordoned.log.dirs=/d on broker 1"), "{warning}");
+    // Kafka would refuse every topic that nobody gives fewer replicas than five.
+    drained.world.kafka(|kafka| kafka["spec"]["kafka"]["config"]["default.replication.factor"] = json!(5));
+    assert!(cordons(&drained.plan()).is_empty());
 }

@@ -147,6 +147,10 @@ impl Moves {
             brokers.iter().map(|(id, broker)| Broker { id: *id, rack: broker.rack.clone() }).collect();
         let is_up = |broker: &&Broker| self.staying.contains(&broker.id) && !down.contains(&broker.id);
         let targets: Vec<Broker> = all.iter().filter(is_up).cloned().collect();
+        if targets.is_empty() && !partitions.is_empty() {
+            self.down.extend(down);
+            return;
+        }
         let load = |broker: &DrainBroker| Load { replicas: broker.replicas, leaders: broker.leaders };
         let load = brokers.iter().map(|(id, broker)| (*id, load(broker))).collect();
         let mut off = Evacuation::new(drain.empties.clone(), targets, &all, load);
@@ -160,10 +164,7 @@ impl Moves {
                     room -= 1;
                     self.moves.entry(topic.to_owned()).or_default().insert(change.partition, change.replicas);
                 }
-                None => {
-                    self.down.extend(down);
-                    break;
-                }
+                None => self.down.extend(down),
             }
         }
     }
