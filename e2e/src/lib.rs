@@ -4,6 +4,7 @@ pub mod edge;
 pub mod files;
 pub mod held;
 pub mod outside;
+pub mod storage_class;
 pub mod tokens;
 
 use std::collections::BTreeMap;

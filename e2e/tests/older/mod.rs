@@ -1,37 +1,19 @@
 //! A manifest of Strimzi 0.34, applied as it was published: a cluster with ZooKeeper, Kafka 3.4 and a storage class `disk`.
 
 mod node_ports;
-mod others;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use api::{Kafka, KafkaTopic, KafkaUser};
-use e2e::{Scenario, has_condition};
+use e2e::{Scenario, has_condition, storage_class};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 const CLUSTER: &str = "my-cluster";
 const MINUTE: Duration = Duration::from_mins(1);
-
-/// A class of this name that makes volumes as the default one does.
-async fn storage_class(scenario: &Scenario, name: &str) -> Result<Api<StorageClass>> {
-    const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
-    let classes: Api<StorageClass> = Api::all(scenario.client.clone());
-    let all = classes.list(&ListParams::default()).await?;
-    let is_default =
-        |class: &&StorageClass| class.annotations().get(DEFAULT).is_some_and(|value| value == "true");
-    let mut class = all.items.iter().find(is_default).context("there is no default storage class")?.clone();
-    class.metadata = serde_json::from_value(json!({"name": name}))?;
-    let mut class = serde_json::to_value(class)?;
-    class["apiVersion"] = json!("storage.k8s.io/v1");
-    class["kind"] = json!("StorageClass");
-    classes.patch(name, &PatchParams::apply("e2e").force(), &Patch::Apply(&class)).await?;
-    Ok(classes)
-}
 
 /// The text that the exporter serves, fetched from within the pod of a broker.
 async fn exported(scenario: &Scenario) -> Result<String> {
@@ -82,7 +64,7 @@ async fn until<T>(what: &str, deadline: Duration, ask: impl AsyncFn() -> Result<
 #[allow(clippy::too_many_lines, reason = "one story")]
 async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
     let scenario = Scenario::new("e2e-as-written").await?;
-    let classes = storage_class(&scenario, "disk").await?;
+    let classes = storage_class::like_the_default(&scenario, "disk").await?;
 
     scenario.stage("as written: the manifest of Strimzi 0.34, through v1beta2");
     scenario.apply(include_str!("../../../crates/test-support/as-written/kafka.yaml")).await?;

@@ -1,14 +1,16 @@
 //! What else users bring along: Strimzi's example with ephemeral storage, and clusters of other operators after `kubectl kafka convert`.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use api::KafkaTopic;
 use e2e::edge::Edge;
 use e2e::outside::Outside;
-use e2e::{Scenario, bootstrap_of, has_condition};
+use e2e::{Scenario, bootstrap_of, has_condition, storage_class};
 use kube::api::DeleteParams;
 use kubectl_kafka::convert;
 
-use super::{MINUTE, storage_class};
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// As a text with Strimzi 0.38 applies it.
 const EPHEMERAL: &str = include_str!("../../../crates/test-support/as-written/kafka-ephemeral-single.yaml");
@@ -91,7 +93,7 @@ async fn of_krallistic() -> Result<()> {
 async fn of_a_product() -> Result<()> {
     let scenario = Scenario::new("e2e-product").await?;
     let class = "2-38";
-    let classes = storage_class(&scenario, class).await?;
+    let classes = storage_class::like_the_default(&scenario, class).await?;
     convert_and_apply(&scenario, PRODUCT).await?;
     // Its manual makes this topic.
     runs(&scenario, "kafka-olm", "plaintext", "hxl001", 2).await?;
