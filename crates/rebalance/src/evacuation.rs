@@ -102,11 +102,11 @@ mod tests {
     use super::*;
 
     fn brokers(racks: &[Option<&str>]) -> Vec<Broker> {
-        let broker = |(id, rack): (usize, &Option<&str>)| Broker {
+        let broker = |(id, rack): (usize, Option<&str>)| Broker {
             id: i32::try_from(id).unwrap(),
             rack: rack.map(str::to_owned),
         };
-        racks.iter().enumerate().map(broker).collect()
+        racks.iter().copied().enumerate().map(broker).collect()
     }
 
     fn at(index: i32, replicas: &[i32]) -> PartitionState {

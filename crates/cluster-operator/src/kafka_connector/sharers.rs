@@ -162,7 +162,7 @@ mod tests {
         }
         let lasted = |silent: Silent| silent.asked.duration_since(silent.since);
         assert_eq!(lasted(silent.unwrap()), Duration::from_mins(11));
-        let later = Silent::lasts(silent, begun + Duration::from_mins(60));
+        let later = Silent::lasts(silent, begun + Duration::from_hours(1));
         assert_eq!(lasted(later), Duration::ZERO, "what was long ago says nothing of now");
     }
 

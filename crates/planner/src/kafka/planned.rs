@@ -66,6 +66,7 @@ pub enum Forgotten {
 }
 
 impl Forgotten {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_nothing(&self) -> bool {
         *self == Self::Nothing
     }

@@ -92,7 +92,7 @@ impl Drained {
     fn pass(&mut self) -> Plan {
         let told = self.kafka.told.len();
         let plan = self.plan();
-        let staying: BTreeSet<i32> = (0..5).filter(|id| !self.leaving(&plan).contains(id)).collect();
+        let staying: BTreeSet<i32> = (0..5).filter(|id| !Self::leaving(&plan).contains(id)).collect();
         for holder in self.kafka.holders() {
             assert!(listed(&plan).contains(&holder), "node {holder} holds replicas and is given up");
         }
@@ -120,7 +120,7 @@ impl Drained {
     }
 
     /// Nodes of which a plan says that they stay only for now.
-    fn leaving(&self, plan: &Plan) -> BTreeSet<i32> {
+    fn leaving(plan: &Plan) -> BTreeSet<i32> {
         let nodes = plan.held.iter().filter_map(|held| match &held.part {
             planner::findings::HeldPart::NodeRemoval { nodes, .. } => Some(nodes.clone()),
             _ => None,

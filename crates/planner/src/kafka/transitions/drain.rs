@@ -176,7 +176,7 @@ fn fill(
     plan.warnings = words::of(drain, wanted, &moves, &progress, now);
     plan.calls.extend(moves.cancel());
     plan.calls.extend(traces.begin(&moves));
-    if !moves.moves.is_empty() && moves.under_way.count == 0 && !traces.has_rates {
+    if !moves.begun.is_empty() && moves.under_way.count == 0 && !traces.has_rates {
         plan.event = Some((events::NODES_DRAIN_BEGAN, words::began(drain, &moves)));
     }
     if let Some((call, is_last)) = traces.take_off(drain) {

@@ -44,8 +44,8 @@ impl UnderWay {
 /// What moves, and what does not.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    /// Moves to begin: the brokers of each partition, by topic.
-    pub moves: BTreeMap<String, BTreeMap<i32, Vec<i32>>>,
+    /// Moves that begin now: the brokers of each partition, by topic.
+    pub begun: BTreeMap<String, BTreeMap<i32, Vec<i32>>>,
     /// Moves of the operator's that are to end, by topic.
     pub cancelled: BTreeMap<String, BTreeSet<i32>>,
     /// Moves of the operator's that are under way.
@@ -162,7 +162,7 @@ impl Moves {
             match off.of(&partition) {
                 Some(change) => {
                     room -= 1;
-                    self.moves.entry(topic.to_owned()).or_default().insert(change.partition, change.replicas);
+                    self.begun.entry(topic.to_owned()).or_default().insert(change.partition, change.replicas);
                 }
                 None => self.down.extend(down),
             }

@@ -79,7 +79,7 @@ impl Traces {
     /// nothing moves any more, for the operator or for others; a broker that is empty loses it before it leaves.
     fn compare_rates(&mut self, drain: &Drain<'_>, moves: &Moves, brokers: &BTreeSet<i32>) {
         let something_moves =
-            !moves.moves.is_empty() || drain.view.all().any(|(_, partition)| partition.is_moving());
+            !moves.begun.is_empty() || drain.view.all().any(|(_, partition)| partition.is_moving());
         let goes_on = something_moves || !drain.empties.is_empty();
         let wanted = drain.rate.to_string();
         for (id, broker) in drain.view.brokers.iter().filter(|(_, broker)| broker.active) {
@@ -100,8 +100,8 @@ impl Traces {
     /// Begins moves, and sets what throttles them and those that are under way.
     pub(super) fn begin(&self, moves: &Moves) -> Option<AdminCall> {
         let (throttled, rates) = (self.set.clone(), self.rates.clone());
-        let has_some = !moves.moves.is_empty() || !throttled.is_empty() || !rates.is_empty();
-        has_some.then(|| AdminCall::MovePartitions { throttled, rates, moves: moves.moves.clone() })
+        let has_some = !moves.begun.is_empty() || !throttled.is_empty() || !rates.is_empty();
+        has_some.then(|| AdminCall::MovePartitions { throttled, rates, moves: moves.begun.clone() })
     }
 
     /// Takes off what has become needless. The flag: whether that is the last of the drain of some node.
@@ -117,7 +117,7 @@ impl Traces {
 /// What has to be throttled of a topic: its moves that are under way, and those that begin.
 fn needed(drain: &Drain<'_>, topic: &str, partitions: &[PartitionState], moves: &Moves) -> Throttles {
     let none = BTreeMap::new();
-    let begin = moves.moves.get(topic).unwrap_or(&none);
+    let begin = moves.begun.get(topic).unwrap_or(&none);
     let is_ours = |one: &&PartitionState| one.removing.iter().any(|id| drain.empties.contains(id));
     let under_way = partitions.iter().filter(is_ours).filter(|one| !begin.contains_key(&one.index));
     let under_way = under_way.map(|one| Move { partition: one.index, replicas: one.target() });

@@ -43,7 +43,7 @@ pub(super) fn of(
     progress: &DrainProgress,
     now: Timestamp,
 ) -> BTreeMap<String, Warning> {
-    let begun: usize = moves.moves.values().map(BTreeMap::len).sum();
+    let begun: usize = moves.begun.values().map(BTreeMap::len).sum();
     let under_way = moves.under_way.count + begun;
     let rate = match drain.rate {
         0 => "without a limit".to_owned(),
