@@ -71,7 +71,7 @@ impl Identity {
         let key = text(secret, KEY).ok_or(IdentityError::Lacks(KEY, "put the key there, as PEM"))?;
         let token = text(secret, PATH_TOKEN).filter(|token| is_token(token)).ok_or(IdentityError::Lacks(
             PATH_TOKEN,
-            "put 20 to 100 letters and digits there, the same as in evictionWebhook.pathToken of the chart",
+            "put 20 to 100 lower-case letters and digits there, the same as in evictionWebhook.pathToken of the chart",
         ))?;
         let found = Self {
             certificate: CertificatePem::new(certificate),
@@ -123,7 +123,7 @@ impl Identity {
         }
         let token = match former {
             Some(former) => former.token.clone(),
-            None => issuer::password(TOKEN)?.expose().to_owned(),
+            None => issuer::password(TOKEN)?.expose().to_ascii_lowercase(),
         };
         let key = issued.key.expose().to_owned();
         Ok(Self { certificate: issued.certificate, key, authorities, token })
@@ -177,8 +177,10 @@ fn text(secret: &Secret, key: &str) -> Option<String> {
     String::from_utf8(value.0.clone()).ok()
 }
 
+/// Lower case: the API server takes no other paths.
 fn is_token(text: &str) -> bool {
-    (20..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (20..=100).contains(&text.len()) && text.bytes().all(fits)
 }
 
 /// What new connections are served with. Cheap to clone.

@@ -45,6 +45,9 @@ enum Error {
     Contended(ObjectRef),
     #[error("Secret {0} is missing, which evictionWebhook.existingSecret of the chart names")]
     NoSecret(ObjectRef),
+    /// The path is a secret, and the API server repeats what it does not take.
+    #[error("{0}")]
+    NotTold(String),
     #[error("{KIND} {0} is missing: install the chart with evictionWebhook.enabled=true")]
     Missing(&'static str),
 }
@@ -179,7 +182,8 @@ impl Upkeep {
         let subject = Subject { kind: KIND.to_owned(), key };
         self.applier
             .request("write the certificate into", &subject, api.patch(name, &params, &patch))
-            .await?;
+            .await
+            .map_err(|error| Error::NotTold(error.to_string().replace(&path, "/evictions/…")))?;
         tracing::info!("the API server asks before pods are evicted");
         Ok(())
     }

@@ -90,7 +90,8 @@ impl Drain {
             let is_told = |status: &Status| status.code == 404 && status.message.contains("successor");
             matches!(answer, Err(kube::Error::Api(status)) if is_told(&status)).then_some(())
         };
-        wait::until(DEADLINE, "the API server asks the operator", asked).await.unwrap();
+        let waited = wait::until(DEADLINE, "the API server asks the operator", asked).await;
+        waited.unwrap_or_else(|error| panic!("{error}\n{}", self.world.log.text()));
     }
 
     /// The answer to an eviction that is refused.
