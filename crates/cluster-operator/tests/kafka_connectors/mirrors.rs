@@ -92,9 +92,14 @@ async fn told_of(world: &test_world::World<MirrorOperator>, from: &str) {
     mirrors[0].source_connector.as_mut().unwrap().state = Some(ConnectorState::Stopped);
     found.metadata.managed_fields = None;
     world.resources.replace("m", &kube::api::PostParams::default(), &found).await.unwrap();
+    // Its tasks go on for a moment, and would mirror what comes.
     let stopped = |found: &KafkaMirrorMaker2| {
-        conditions::is_current(found)
-            && serde_json::to_string(&found.status).is_ok_and(|status| status.contains("STOPPED"))
+        let connectors = found.status.as_ref().and_then(|status| status.connectors.as_ref());
+        let connectors = serde_json::to_value(connectors).unwrap();
+        let is_so = |found: &serde_json::Value| {
+            found["connector"]["state"] == "STOPPED" && found["tasks"] == json!([])
+        };
+        conditions::is_current(found) && connectors.as_array().is_some_and(|all| all.iter().any(is_so))
     };
     Box::pin(world.until("m", "has stopped", stopped)).await;
     produce(from, "orders", (0..LEFT).map(record).collect()).await.unwrap();
