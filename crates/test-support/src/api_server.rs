@@ -278,7 +278,10 @@ impl ApiServer {
 async fn client_of(kubeconfig: Value) -> anyhow::Result<Client> {
     let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig).context("read the kubeconfig")?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    Client::try_from(config.context("use the kubeconfig")?).context("make a client")
+    let mut config = config.context("use the kubeconfig")?;
+    // A test is told what the server says, also that it should come again.
+    config.default_retry = false;
+    Client::try_from(config).context("make a client")
 }
 
 /// Ports that are free now. All are held until the last is found, so that they differ.
