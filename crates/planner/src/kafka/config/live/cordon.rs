@@ -21,8 +21,9 @@ pub(super) fn is_own(option: &str, value: &str) -> bool {
     option == OPTION && value == ALL
 }
 
-/// Cordons the brokers that are emptied, and takes every other one out: Kafka keeps the option of a broker that has left, and has it
-/// again when one of the id comes.
+/// Cordons the brokers that are emptied, and opens every other one of the cluster: Kafka keeps the option of a broker that has left, and
+/// has it again when a broker of that id comes. A broker that is about to go stays as it is, or it would get new replicas in its last
+/// moment.
 pub(super) fn changes(
     cluster: &Cluster,
     model: &Model,
@@ -37,7 +38,8 @@ pub(super) fn changes(
     }
     let mut drained: BTreeSet<i32> =
         cluster.pools.iter().flat_map(|pool| pool.drained.iter().copied()).collect();
-    if cluster.broker_ids().difference(&drained).count() < most_replicas(cluster) {
+    let brokers = cluster.broker_ids();
+    if brokers.difference(&drained).count() < most_replicas(cluster) {
         // Kafka would refuse new topics for as long as the drain lasts, which may be for ever.
         drained.clear();
     }
@@ -53,7 +55,8 @@ pub(super) fn changes(
             value,
         })
     };
-    configs.iter().filter_map(change).filter(|change| !memory.refused.contains_key(change)).collect()
+    let of_cluster = configs.iter().filter(|(id, _)| brokers.contains(id));
+    of_cluster.filter_map(change).filter(|change| !memory.refused.contains_key(change)).collect()
 }
 
 /// The most replicas that a new topic gets where nobody says how many.
