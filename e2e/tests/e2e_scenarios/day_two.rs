@@ -114,7 +114,7 @@ fn pool(name: &str, role: &str) -> Value {
             "replicas": 3, "roles": [role], "storage": {"type": "jbod", "volumes": [
                 {"id": 0, "type": "persistent-claim", "size": "1Gi", "kraftMetadata": "shared", "deleteClaim": true}]},
             "resources": {"requests": {"cpu": "50m", "memory": "384Mi"}, "limits": {"memory": "768Mi"}},
-            "jvmOptions": {"-Xms": "192m", "-Xmx": "192m", "-XX": {"UseSerialGC": "true", "TieredStopAtLevel": "1"}},
+            "jvmOptions": {"-Xms": "256m", "-Xmx": "256m", "-XX": {"UseSerialGC": "true", "TieredStopAtLevel": "1"}},
         },
     })
 }
