@@ -70,10 +70,8 @@ pub(crate) struct World {
     pub tiered_topics: Option<TieredTopics>,
     /// How far nodes are emptied; `None`: Kafka does not say.
     pub drain: Option<DrainView>,
-    /// What brokers say of their log directories; `None`: Kafka does not say.
-    pub log_dirs: Option<LogDirsView>,
-    /// Whether that is on its way.
-    pub log_dirs_late: bool,
+    /// What brokers say of their log directories, or why they do not.
+    pub log_dirs: Result<LogDirsView, SilenceKind>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
     /// Which certificates pods use; others read theirs at the start alone.
@@ -143,8 +141,7 @@ impl World {
             default_quotas: None,
             tiered_topics: None,
             drain: None,
-            log_dirs: None,
-            log_dirs_late: false,
+            log_dirs: Err(SilenceKind::Late),
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
             held_topics: None,
@@ -216,10 +213,10 @@ impl World {
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
             Need::Drain(_) => self.drain.clone().map_or_else(unknown, Answer::Drain),
-            Need::LogDirs(_) if self.log_dirs_late => {
-                Answer::Unknown(Silence::new(SilenceKind::UnderWay, "it comes"))
-            }
-            Need::LogDirs(_) => self.log_dirs.clone().map_or_else(unknown, Answer::LogDirs),
+            Need::LogDirs(_) => match &self.log_dirs {
+                Ok(view) => Answer::LogDirs(view.clone()),
+                Err(kind) => Answer::Unknown(Silence::new(*kind, "paper does not answer")),
+            },
             Need::Recoveries(pods) => {
                 let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
                 Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())

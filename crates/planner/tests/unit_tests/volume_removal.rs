@@ -4,9 +4,10 @@ mod disks;
 
 use std::collections::BTreeSet;
 
-use crate::common::{object, pool_status, warning_with};
+use crate::common::{kafka_status, object, pool_status, warning_with};
 use disks::{Disks, RATE, claims, volumes};
 use planner::kafka::admin_call::AdminCall;
+use planner::kafka::need::SilenceKind;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
@@ -36,7 +37,8 @@ fn without_the_annotation_a_volume_with_replicas_stays_and_the_status_says_what_
     for _ in 0..4 {
         let plan = disks.pass();
         assert_eq!((volumes(&plan, 1), claims(&plan, 1)), ([0, 1].into(), [0, 1].into()));
-        assert_eq!((moves(&plan), plan.delete.len()), (0, 0));
+        let deleted = plan.delete.iter().any(|deletion| deletion.object.name.ends_with("my-b-1"));
+        assert_eq!((moves(&plan), deleted), (0, false));
         let message = said(&plan);
         for part in [
             "KafkaNodePool b spec.storage.volumes",
@@ -65,7 +67,7 @@ fn without_the_annotation_a_volume_with_replicas_stays_and_the_status_says_what_
 fn what_is_not_known_to_be_empty_is_not_dropped() {
     let mut disks = Disks::start();
     disks.ask(&[0]);
-    disks.world.log_dirs = None;
+    disks.world.log_dirs = Err(SilenceKind::Late);
     let plan = disks.world.plan();
     assert_eq!(volumes(&plan, 1), [0, 1].into());
     assert!(said(&plan).contains("what it holds on nodes 1, 2 is not known"), "{}", said(&plan));
@@ -89,7 +91,8 @@ fn what_is_not_known_to_be_empty_is_not_dropped() {
     assert_eq!((disks.mounted(1), volumes(&plan, 2)), ([0].into(), [0, 1].into()));
     assert!(said(&plan).contains("on nodes 2 is not known"), "{}", said(&plan));
     disks.annotate(&json!({"kastellan.io/discard-volumes": "[1"}));
-    assert!(said(&disks.pass()).contains("is ignored"));
+    let conditions = kafka_status(&disks.pass())["conditions"].to_string();
+    assert!(conditions.contains("kastellan.io/discard-volumes is ignored"), "{conditions}");
     disks.annotate(&json!({"kastellan.io/discard-volumes": "[1]"}));
     disks.finish();
     assert_eq!(disks.mounted(2), [0].into());
@@ -105,7 +108,7 @@ fn replicas_are_moved_throttled_behind_a_cordon_and_the_volume_goes_when_it_is_e
     disks.ask(&[0]);
     // The pod set remembers it before Kafka is told anything.
     let plan = disks.pass();
-    assert_eq!(remembers(&plan).as_str().unwrap(), r#"{"volumes":[1],"rates":[52428800]}"#);
+    assert_eq!(remembers(&plan).as_str().unwrap(), r#"{"rates":[52428800],"volumes":[1]}"#);
     assert_eq!(moves(&plan), 0);
     let plan = disks.pass();
     assert_eq!(moves(&plan), 10, "so many at a time");
@@ -138,13 +141,13 @@ fn replicas_are_moved_throttled_behind_a_cordon_and_the_volume_goes_when_it_is_e
 
 #[test]
 fn an_operator_that_dies_at_any_moment_goes_on() {
-    for dies_after in 0..12 {
+    for dies_after in 0..8 {
         let mut disks = Disks::start();
         disks.put("a-0", 1, 1);
         disks.put("b-0", 2, 1);
         disks.annotate(&json!({"kastellan.io/drain-volumes": "true"}));
         disks.ask(&[0]);
-        for pass in 0..40 {
+        for pass in 0..10 {
             if pass == dies_after {
                 disks.half_a_pass();
                 disks.world.observed.options = planner::kafka::config::live::memory::OptionMemory::default();
@@ -241,7 +244,7 @@ fn the_metadata_log_is_not_taken_from_under_a_node() {
     // Marked: the nodes restart with both volumes first, and then the volume goes.
     disks.mark(1);
     let mut both = BTreeSet::new();
-    for _ in 0..40 {
+    for _ in 0..12 {
         for node in [1, 2] {
             if disks.metadata(node) == 1 && disks.mounted(node).contains(&0) {
                 both.insert(node);
@@ -291,7 +294,7 @@ fn without_room_nothing_moves_and_what_others_set_stays() {
     disks.pass();
     let plan = disks.pass();
     assert_eq!(moves(&plan), 0);
-    let conditions = crate::common::kafka_status(&plan)["conditions"].to_string();
+    let conditions = kafka_status(&plan)["conditions"].to_string();
     assert!(
         conditions.contains("no other volume of their broker has room for the replicas large-0 of broker 1"),
         "{conditions}"

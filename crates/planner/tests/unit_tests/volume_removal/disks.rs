@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use crate::common::{World, documents, object};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::log_dirs_view::{BrokerLogDirs, CORDONED, DirReplica, LogDirView, LogDirsView, Way};
+use planner::kafka::need::SilenceKind;
 use planner::kafka::observed::ConfigView;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
@@ -227,15 +228,14 @@ impl Disks {
             let view = ConfigView { on_broker: value.clone(), value, ..ConfigView::default() };
             configs.get_mut(node).unwrap().insert(CORDONED.to_owned(), view);
         }
-        self.world.log_dirs = Some(self.view());
+        self.world.log_dirs = Ok(self.view());
     }
 
     /// A plan while the answer about the disks is on its way.
     pub(super) fn without_an_answer(&mut self) -> Plan {
         self.tell();
         let mut world = self.world.clone();
-        world.log_dirs = None;
-        world.log_dirs_late = true;
+        world.log_dirs = Err(SilenceKind::UnderWay);
         world.plan()
     }
 
