@@ -63,6 +63,11 @@ struct OfPool<'a> {
 }
 
 impl OfPool<'_> {
+    /// Whether the pod set remembers the rate, if there is one.
+    fn knows_rate(&self) -> bool {
+        self.rate == 0 || self.known.rates.contains(&self.rate)
+    }
+
     fn fill(&self, plan: &mut VolumePlan) {
         let mut remembered = RemovedVolumes { volumes: self.leaving.clone(), rates: BTreeSet::new() };
         if self.pool.removal.moves && !self.leaving.is_empty() {
@@ -140,7 +145,8 @@ impl OnNode {
             .filter_map(|path| broker.dirs.get(&path).map(|dir| (path, dir)))
             .collect();
         let under_way: usize = empties.iter().map(|(_, dir)| dir.moving).sum();
-        if of.pool.removal.moves {
+        // Nothing begins before the pod set remembers what throttles it.
+        if of.pool.removal.moves && of.knows_rate() {
             let mut targets = Targets::of(of, broker, node);
             let mut room = AT_A_TIME.saturating_sub(under_way);
             for (path, dir) in &empties {
@@ -184,9 +190,9 @@ impl OnNode {
         let present = broker.rate.as_deref();
         let is_ours = |present: &str| of.known.rates.iter().any(|rate| rate.to_string() == present);
         self.has_rate = present.is_some_and(is_ours);
-        let is_wanted = goes_on && of.pool.removal.moves && of.rate > 0 && of.known.rates.contains(&of.rate);
+        let is_wanted = goes_on && of.pool.removal.moves && of.rate > 0;
         let is_other = present.is_none_or(|present| self.has_rate && present != of.rate.to_string());
-        let rate = (is_wanted && is_other).then_some(of.rate);
+        let rate = (is_wanted && is_other && of.knows_rate()).then_some(of.rate);
         if !moves.is_empty() || rate.is_some() {
             self.calls.push(AdminCall::MoveReplicas { broker: node, rate, moves });
         }
