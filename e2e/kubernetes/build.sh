@@ -74,9 +74,12 @@ fetch_kafka() {
   need default-jdk-headless javac
   install_missing
   say "fetching Kafka $KAFKA_VERSION from Maven Central $POSITION"
+  # An upgrade begins with brokers, which need no Connect.
+  local profiles=()
+  [[ $KAFKA_VERSION != "$FORMER_KAFKA_VERSION" ]] || profiles=(--activate-profiles '!connect')
   rm -rf "$libs.part"
   mkdir -p "$libs.part"
-  quietly kafka "fetching Kafka" mvn -q -B -f "$pom" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies \
+  quietly kafka "fetching Kafka" mvn -q -B -f "$pom" "${profiles[@]}" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$libs.part" || exit 1
   rm -rf "$libs"
   mv "$libs.part" "$libs"
@@ -348,7 +351,7 @@ make_part() {
     helm) go_program helm.sh/helm/v4/cmd/helm helm ;;
     kafka)
       fetch_kafka
-      fetch_kafka_models
+      [[ $KAFKA_VERSION == "$FORMER_KAFKA_VERSION" ]] || fetch_kafka_models
       ;;
     plug-ins) fetch_plug_ins ;;
     jre) build_jre ;;
