@@ -154,8 +154,10 @@ pub(crate) fn settle(
             (*volume, pool.nodes.iter().map(of_node).collect())
         })
         .collect();
-    let is_there = |volume: &&i32| states[*volume].values().any(|state| *state != VolumeState::Gone);
-    let there: BTreeSet<i32> = removed.iter().filter(is_there).copied().collect();
+    let is_there =
+        |nodes: &BTreeMap<i32, VolumeState>| nodes.values().any(|state| *state != VolumeState::Gone);
+    let there: BTreeSet<i32> =
+        states.iter().filter(|(_, nodes)| is_there(nodes)).map(|(volume, _)| *volume).collect();
     pool.use_storage(if there.is_empty() {
         asked.clone()
     } else {
@@ -229,13 +231,11 @@ impl Look<'_> {
                 Some(why) => self.unless_discarded(node, volume, why),
             };
         };
-        match view.brokers.get(&node) {
-            Some(broker) => self.told(broker, node, volume),
-            None => {
-                let why = view.silent.get(&node).map_or("its broker did not answer", String::as_str);
-                self.unless_discarded(node, volume, why)
-            }
+        if let Some(broker) = view.brokers.get(&node) {
+            return self.told(broker, node, volume);
         }
+        let why = view.silent.get(&node).map_or("its broker did not answer", String::as_str);
+        self.unless_discarded(node, volume, why)
     }
 
     /// What is not known, unless a user gives it up.

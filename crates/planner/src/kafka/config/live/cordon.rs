@@ -71,7 +71,7 @@ pub(super) fn changes(
         }
         let entries = present.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let is_so = entries.collect::<BTreeSet<&str>>() == wanted.iter().map(String::as_str).collect();
-        let value = Vec::from_iter(wanted).join(",");
+        let value = wanted.into_iter().collect::<Vec<_>>().join(",");
         let value = Some(value).filter(|value| !value.is_empty());
         (!is_so).then(|| OptionChange { broker: Some(*id), option: OPTION.to_owned(), value })
     };
