@@ -19,11 +19,12 @@ use super::observe::Observer;
 use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
 use super::views::Views;
-use super::{drain_calls, dry_run, kafka_calls, option_calls, roll_calls};
+use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, option_calls, roll_calls};
 use crate::caches::Caches;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::drain_view::DrainView;
+use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
 use planner::kafka::pod_state;
@@ -48,6 +49,8 @@ pub(crate) struct Answers {
     configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
     /// How far partitions are moved off nodes.
     drains: Asking<BTreeSet<i32>, DrainView>,
+    /// What lies in log directories on volumes that leave.
+    log_dirs: Asking<BTreeMap<i32, BTreeSet<String>>, LogDirsView>,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
     /// Which brokers did not answer that question.
@@ -80,6 +83,7 @@ impl Answers {
             views: Views::new(queue),
             configs: Asking::second(queue.clone()),
             drains: Asking::second(queue.clone()),
+            log_dirs: Asking::new(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),
             quotas: Asking::second(queue.clone()),
@@ -188,6 +192,11 @@ impl Answers {
                 let question = async move { drain_calls::look(&admin, &asked).await };
                 self.drains.answer(key, nodes.clone(), patience, question).await.map(Answer::Drain)
             }
+            Need::LogDirs(dirs) => {
+                let (admin, asked) = (self.brokers(key, observed)?, dirs.clone());
+                let question = async move { Ok::<_, Silence>(log_dir_calls::look(&admin, &asked).await) };
+                self.log_dirs.answer(key, dirs.clone(), patience, question).await.map(Answer::LogDirs)
+            }
             Need::BrokerConfigs(pods) => {
                 let admin = self.brokers(key, observed)?;
                 let brokers: BTreeSet<i32> = pods.keys().copied().collect();
@@ -279,6 +288,7 @@ impl Answers {
             self.views.forget(key);
             self.configs.forget(key);
             self.drains.forget(key);
+            self.log_dirs.forget(key);
             self.quotas.forget(key);
             self.tiered.forget(key);
         }
@@ -290,6 +300,7 @@ impl Answers {
         self.views.forget(key);
         self.configs.forget(key);
         self.drains.forget(key);
+        self.log_dirs.forget(key);
         self.rolls.forget(key);
         self.silent.forget(key);
         self.quotas.forget(key);

@@ -27,6 +27,7 @@ mod kafka_exporter;
 mod kubernetes_nodes;
 mod last_advertised;
 mod live_objects;
+pub mod log_dirs_view;
 pub mod made_size;
 pub mod need;
 pub mod objects;

@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use super::drain_view::{DrainProgress, DrainView};
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
+use super::log_dirs_view::LogDirsView;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
 use super::taken_up::Waiting;
@@ -74,6 +75,8 @@ pub struct Observed {
     pub view: Option<KafkaView>,
     /// How far partitions are moved off nodes; `None`: Kafka was not asked or did not answer.
     pub drain: Option<DrainView>,
+    /// What brokers say of log directories on volumes that leave; `None`: they were not asked or did not answer.
+    pub log_dirs: Option<LogDirsView>,
     /// Since when no partition has arrived of those that are moved off nodes.
     pub draining: Option<DrainProgress>,
     /// What former passes found out about the options that change at run time.

@@ -31,6 +31,7 @@ use planner::kafka::config::model::{self, Scope};
 use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
+use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
@@ -69,6 +70,8 @@ pub(crate) struct World {
     pub tiered_topics: Option<TieredTopics>,
     /// How far nodes are emptied; `None`: Kafka does not say.
     pub drain: Option<DrainView>,
+    /// What brokers say of their log directories, or why they do not.
+    pub log_dirs: Result<LogDirsView, SilenceKind>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
     /// Which certificates pods use; others read theirs at the start alone.
@@ -138,6 +141,7 @@ impl World {
             default_quotas: None,
             tiered_topics: None,
             drain: None,
+            log_dirs: Err(SilenceKind::Late),
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
             held_topics: None,
@@ -209,6 +213,10 @@ impl World {
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
             Need::Drain(_) => self.drain.clone().map_or_else(unknown, Answer::Drain),
+            Need::LogDirs(_) => match &self.log_dirs {
+                Ok(view) => Answer::LogDirs(view.clone()),
+                Err(kind) => Answer::Unknown(Silence::new(*kind, "paper does not answer")),
+            },
             Need::Recoveries(pods) => {
                 let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
                 Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())

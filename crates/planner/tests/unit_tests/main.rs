@@ -88,3 +88,4 @@ mod templates;
 mod topic_operator;
 mod upkeep;
 mod validation;
+mod volume_removal;
