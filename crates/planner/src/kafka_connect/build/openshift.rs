@@ -56,9 +56,8 @@ pub(super) fn config(build: &ImageBuild, settings: &PlanSettings) -> DesiredObje
 
 /// What Builds are made of.
 pub(super) fn spec(build: &ImageBuild, settings: &PlanSettings) -> BuildConfigSpec {
-    let secret = |name: &Option<String>| {
-        name.as_ref().map(|name| LocalObjectReference { name: name.clone() })
-    };
+    let secret =
+        |name: &Option<String>| name.as_ref().map(|name| LocalObjectReference { name: name.clone() });
     let kind = match build.way {
         Way::OpenShift(Target::ImageStream) => "ImageStreamTag",
         Way::OpenShift(Target::Registry) | Way::Buildah => "DockerImage",
@@ -120,7 +119,8 @@ fn id<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> ObjectId {
 
 /// Names the ImageStream that the image goes into; `None`: it goes into none.
 pub(super) fn image_stream(build: &ImageBuild) -> Option<ObjectId> {
-    let (name, _) = build.output.split_once(':').filter(|_| build.way == Way::OpenShift(Target::ImageStream))?;
+    let (name, _) =
+        build.output.split_once(':').filter(|_| build.way == Way::OpenShift(Target::ImageStream))?;
     Some(ObjectId {
         api_version: format!("{}/{}", builds::IMAGE_GROUP, builds::VERSION),
         kind: "ImageStream".to_owned(),
@@ -138,7 +138,8 @@ pub(super) fn inner_name(namespace: &str, stream_and_tag: &str) -> String {
 pub(super) fn is_stream_and_tag(text: &str) -> bool {
     let is_name = |name: &str| {
         let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-        let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let ends =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         let bytes = name.as_bytes();
         bytes.len() <= 253 && name.bytes().all(inner) && ends(bytes.first()) && ends(bytes.last())
     };
@@ -158,7 +159,9 @@ mod tests {
         for good in ["pipes:latest", "a.b-c_d:1.0_X"] {
             assert!(is_stream_and_tag(good), "{good}");
         }
-        for bad in ["pipes", "pipes:", ":1", "r.example/pipes:1", "r:5000/a:1", "Pipes:1", "a:b:c", "a:-1", "-a:1"] {
+        for bad in
+            ["pipes", "pipes:", ":1", "r.example/pipes:1", "r:5000/a:1", "Pipes:1", "a:b:c", "a:-1", "-a:1"]
+        {
             assert!(!is_stream_and_tag(bad), "{bad}");
         }
     }
@@ -172,7 +175,8 @@ mod tests {
             arguments: vec![("name", "$HOME <<EOF \\ \"x\".jar".to_owned())],
             switches: vec!["insecure"],
         };
-        let settings = PlanSettings { operator_image: "r.example/operator:1".to_owned(), ..PlanSettings::default() };
+        let settings =
+            PlanSettings { operator_image: "r.example/operator:1".to_owned(), ..PlanSettings::default() };
         let text = dockerfile("kafka:4", &[fetch], &settings);
         let line = text.lines().find(|line| line.starts_with("RUN ")).unwrap();
         assert!(!line.contains('<') && !line.ends_with('\\'), "{line}");

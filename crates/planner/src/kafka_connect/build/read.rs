@@ -122,11 +122,15 @@ fn without_effect(connect: &KafkaConnect, build: &Build, way: Way, findings: &mu
         ("spec.template.buildServiceAccount", of_template(|all| all.build_service_account.is_some())),
     ];
     for (field, _) in fields.into_iter().filter(|(_, is_there)| *is_there) {
-        let words = format!("{field} has no effect, because OpenShift builds the image in a pod of its own: remove it");
+        let words = format!(
+            "{field} has no effect, because OpenShift builds the image in a pod of its own: remove it"
+        );
         findings.warn(reasons::FIELDS_WITHOUT_EFFECT, words);
     }
     if way == STREAM && output.push_secret.is_some() {
-        let words = format!("{PUSH_SECRET} has no effect, because OpenShift pushes into an ImageStream itself: remove it");
+        let words = format!(
+            "{PUSH_SECRET} has no effect, because OpenShift pushes into an ImageStream itself: remove it"
+        );
         findings.warn(reasons::FIELDS_WITHOUT_EFFECT, words);
     }
 }
@@ -182,10 +186,7 @@ fn refuse_names(
     let field = "spec.build.output.image";
     let form = if way == STREAM { "NAME:TAG" } else { "REGISTRY/NAME:TAG" };
     if !is_image(pushed) || pushed.contains('@') {
-        findings.problem(
-            field,
-            format!("{given:?} is no name that an image can be pushed to: write {form}"),
-        );
+        findings.problem(field, format!("{given:?} is no name that an image can be pushed to: write {form}"));
     } else if pushed == base {
         findings.problem(field, "is the image that plug-ins are added to: write another name or tag here");
     } else if let Some(image) = settings.images().find(|image| is_same_repository(image, pushed)) {
@@ -205,13 +206,7 @@ pub(in crate::kafka_connect) fn pull_secret(connect: &KafkaConnect) -> Option<&S
 }
 
 /// A fingerprint of the credentials for registries: a coarse one, because it stands where more people can read it than the Secret.
-fn credentials(
-    field: &str,
-    name: &str,
-    way: Way,
-    secrets: &Secrets<'_>,
-    findings: &mut Findings,
-) -> String {
+fn credentials(field: &str, name: &str, way: Way, secrets: &Secrets<'_>, findings: &mut Findings) -> String {
     if let Some(why) = secrets.not_read.get(name) {
         findings.problem(field, format!("Secret {name:?} is not read: {why}"));
         return String::new();

@@ -30,12 +30,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Out of a pod.
-    pub(super) fn of_pod(
-        pod: &'a Pod,
-        build: &ImageBuild,
-        patience: SignedDuration,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn of_pod(pod: &'a Pod, build: &ImageBuild, patience: SignedDuration, now: Timestamp) -> Self {
         let object = pod_id(&build.owner.namespace, pod);
         Self {
             words: format!("pod {}", object.name),

@@ -1,6 +1,5 @@
 //! Whether OpenShift is to start a Build now.
 
-use api::names;
 use objects::{ObjectId, Write};
 
 use super::objects::Attempt;
