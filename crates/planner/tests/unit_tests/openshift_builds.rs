@@ -379,7 +379,12 @@ fn builds_that_others_started_and_build_configs_of_others_are_left_alone() {
     let holder = Holder::of(&serde_json::from_value(owner).unwrap());
     connect.observed.holders.insert(id, Some(holder));
     let plan = pass(&mut connect);
-    assert!(!has(&plan, "BuildConfig", BUILD) && start(&plan).is_none());
+    assert!(
+        !has(&plan, "BuildConfig", BUILD) && start(&plan).is_none(),
+        "{:?} {:?}",
+        plan.waiting_for,
+        plan.calls
+    );
     assert!(verdict(&plan).1.contains("BuildConfig pipes-connect-build belongs to Deployment theirs"));
 }
 
