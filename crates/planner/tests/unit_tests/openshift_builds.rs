@@ -7,6 +7,7 @@ use std::sync::Arc;
 use api::openshift::builds::Build;
 use planner::kafka_connect::call::{ConnectCall, StartBuild};
 use planner::kafka_connect::plan::ConnectPlan;
+use planner::kafka_connect::status;
 use planner::ownership::Holder;
 use planner::settings::{OpenShiftBuilds, PlanSettings};
 use serde_json::{Value, json};
@@ -495,4 +496,13 @@ fn secrets_of_the_older_type_are_good_enough_for_openshift_alone() {
     };
     assert!(!older(openshift()).contains("spec.build.output.pushSecret"));
     assert!(older(pipes()).contains("spec.build.output.pushSecret: Secret \"registry\" has no key"));
+}
+
+#[test]
+fn a_build_that_was_started_meanwhile_is_no_failure() {
+    let refused = "the LastVersion(2) on build config ns/b does not match the build request LastVersion(1)";
+    assert!(status::is_started_meanwhile(Some(400), refused));
+    for (code, why) in [(Some(400), "BuildConfig is paused"), (Some(403), refused), (None, refused)] {
+        assert!(!status::is_started_meanwhile(code, why), "{code:?} {why}");
+    }
 }

@@ -230,7 +230,11 @@ impl<'a> Situation<'a> {
         };
         if let Some(since) = &run.metadata.deletion_timestamp {
             if self.now.duration_since(since.0) > PATIENCE {
-                let message = format!("no image can be built: {}", does_not_go(&self.build.name()));
+                let why = match self.build.way {
+                    Way::Buildah => does_not_go(&self.build.name()),
+                    Way::OpenShift(_) => format!("{} is to go and does not: delete it", run.words),
+                };
+                let message = format!("no image can be built: {why}");
                 decision.failed = true;
                 decision.warnings.push(Warning { reason: reasons::IMAGE_BUILD_FAILED.to_owned(), message });
             }
