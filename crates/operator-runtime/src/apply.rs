@@ -223,7 +223,14 @@ impl Applier {
     }
 
     /// Posts to a part of an object that has a path of its own, such as `instantiate` of a BuildConfig.
-    pub async fn create_part<K, B>(&self, key: &ObjectRef, part: &str, body: &B) -> Result<(), ApplyError>
+    /// `action` stands before the object in an error.
+    pub async fn create_part<K, B>(
+        &self,
+        action: &'static str,
+        key: &ObjectRef,
+        part: &str,
+        body: &B,
+    ) -> Result<(), ApplyError>
     where
         K: Resource,
         K::DynamicType: Default,
@@ -231,7 +238,6 @@ impl Applier {
     {
         let resource = ApiResource::erase::<K>(&K::DynamicType::default());
         let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
-        let action = "start what is asked for of";
         let body = serde_json::to_vec(body).map_err(|error| ApplyError::Malformed {
             action,
             subject: subject.clone(),

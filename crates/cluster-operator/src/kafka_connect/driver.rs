@@ -47,7 +47,8 @@ impl Connects {
         self.means.mandate.check()?;
         let request = BuildRequest::new(namespace, build_config, *last_version, annotations.clone());
         let config = ObjectRef::new(namespace, build_config);
-        match self.means.applier.create_part::<BuildConfig, _>(&config, INSTANTIATE, &request).await {
+        let (applier, action) = (&self.means.applier, "start a Build of");
+        match applier.create_part::<BuildConfig, _>(action, &config, INSTANTIATE, &request).await {
             Ok(()) => {
                 tracing::info!(resource = %key, build_config, number = last_version + 1, "OpenShift starts a Build");
                 Ok(true)

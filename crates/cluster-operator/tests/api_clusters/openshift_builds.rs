@@ -10,14 +10,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
-use test_support::ApiServer;
 use test_support::openapi::OpenApi;
 use test_support::stand_in::Fate;
+use test_support::{ApiServer, wait};
 use test_world::behind::{Answer, Asked, Behind};
 use tokio::sync::OnceCell;
 
 use crate::secrecy::secret;
-use crate::world::{World, is_current, resource};
+use crate::world::{DEADLINE, World, is_current, resource};
 
 const BUILD: &str = "pipes-connect-build";
 const V1: &str = "com.github.openshift.api.build.v1";
@@ -30,7 +30,8 @@ async fn openshift() -> &'static ApiServer {
         .get_or_init(|| async {
             let server: &'static ApiServer = Box::leak(Box::new(ApiServer::start().await.unwrap()));
             let document = OpenApi::openshift().unwrap();
-            let all: Api<CustomResourceDefinition> = Api::all(server.client().await.unwrap());
+            let client = server.client().await.unwrap();
+            let all: Api<CustomResourceDefinition> = Api::all(client.clone());
             for (definition, kind) in [
                 (format!("{V1}.BuildConfig"), ("build.openshift.io", "BuildConfig", "buildconfigs")),
                 (format!("{V1}.Build"), ("build.openshift.io", "Build", "builds")),
@@ -42,6 +43,13 @@ async fn openshift() -> &'static ApiServer {
                 let definition = document.custom_resource(&definition, kind).unwrap();
                 all.create(&PostParams::default(), &definition).await.unwrap();
             }
+            // The operator looks for them once, at its start.
+            let served = || async {
+                let groups = client.list_api_groups().await.ok()?.groups;
+                let has = |name: &str| groups.iter().any(|group| group.name == name);
+                (has("build.openshift.io") && has("image.openshift.io")).then_some(())
+            };
+            wait::until(DEADLINE, "the kinds are served", served).await.unwrap();
             server
         })
         .await

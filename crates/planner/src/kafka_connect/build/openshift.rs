@@ -9,7 +9,7 @@ use api::connect::PLUG_INS_FOLDER;
 use api::openshift::builds::{
     self, BuildConfig, BuildConfigSpec, BuildOutput, BuildSource, BuildStrategy, BuildTarget, DockerStrategy,
 };
-use k8s_openapi::api::core::v1::LocalObjectReference;
+use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
 use kube_core::Resource;
 use objects::{DesiredObject, Object, ObjectId, add_labels};
 
@@ -56,24 +56,21 @@ pub(super) fn config(build: &ImageBuild, settings: &PlanSettings) -> DesiredObje
 
 /// What Builds are made of.
 pub(super) fn spec(build: &ImageBuild, settings: &PlanSettings) -> BuildConfigSpec {
-    let secret =
-        |name: &Option<String>| name.as_ref().map(|name| LocalObjectReference { name: name.clone() });
+    let secret = |name: Option<&String>| name.map(|name| LocalObjectReference { name: name.clone() });
     let kind = match build.way {
         Way::OpenShift(Target::ImageStream) => "ImageStreamTag",
         Way::OpenShift(Target::Registry) | Way::Buildah => "DockerImage",
     };
-    let docker_strategy = DockerStrategy { pull_secret: secret(&build.pull_secret) };
-    let is_empty = |resources: &k8s_openapi::api::core::v1::ResourceRequirements| {
-        *resources == k8s_openapi::api::core::v1::ResourceRequirements::default()
-    };
+    let docker_strategy = DockerStrategy { pull_secret: secret(build.pull_secret.as_ref()) };
+    let is_given = |resources: &ResourceRequirements| *resources != ResourceRequirements::default();
     BuildConfigSpec {
         source: BuildSource { type_: "Dockerfile".to_owned(), dockerfile: build.dockerfile.clone() },
         strategy: BuildStrategy { type_: "Docker".to_owned(), docker_strategy },
         output: BuildOutput {
             to: BuildTarget { kind: kind.to_owned(), name: build.output.clone() },
-            push_secret: secret(&build.push_secret),
+            push_secret: secret(build.push_secret.as_ref()),
         },
-        resources: build.resources.clone().filter(|resources| !is_empty(resources)),
+        resources: build.resources.clone().filter(is_given),
         run_policy: "Serial".to_owned(),
         completion_deadline_seconds: i64::try_from(settings.image_builds.timeout_seconds).ok(),
         successful_builds_history_limit: Some(HISTORY),

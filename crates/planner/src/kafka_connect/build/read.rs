@@ -112,11 +112,11 @@ fn way(build: &Build, settings: &PlanSettings) -> Way {
 fn without_effect(connect: &KafkaConnect, build: &Build, way: Way, findings: &mut Findings) {
     let template = connect.spec.template.as_ref();
     let output = &build.output;
-    let is_any = |options: &Option<Vec<String>>| options.as_ref().is_some_and(|all| !all.is_empty());
+    let is_any = |options: Option<&Vec<String>>| options.is_some_and(|all| !all.is_empty());
     let of_template = |is_there: fn(&KafkaConnectTemplate) -> bool| template.is_some_and(is_there);
     let fields = [
-        ("spec.build.output.additionalBuildOptions", is_any(&output.additional_build_options)),
-        ("spec.build.output.additionalPushOptions", is_any(&output.additional_push_options)),
+        ("spec.build.output.additionalBuildOptions", is_any(output.additional_build_options.as_ref())),
+        ("spec.build.output.additionalPushOptions", is_any(output.additional_push_options.as_ref())),
         ("spec.template.buildPod", of_template(|all| all.build_pod.is_some())),
         ("spec.template.buildContainer", of_template(|all| all.build_container.is_some())),
         ("spec.template.buildServiceAccount", of_template(|all| all.build_service_account.is_some())),
