@@ -112,12 +112,14 @@ pub const DISCOVERY: &str = "strimzi.io/discovery";
 pub const CONNECT_BUILD_REVISION: &str = "strimzi.io/connect-build-revision";
 /// On StrimziPodSets of KafkaConnect: the image that was built.
 pub const CONNECT_BUILD_IMAGE: &str = "strimzi.io/connect-build-image";
-/// On the pod of an image build and on the ConfigMap with its Dockerfile: fingerprint of everything that the build was started with.
+/// On the pod, or OpenShift's Build, of an image build and on the ConfigMap with its Dockerfile: fingerprint of everything that the build was started with.
 pub const BUILD_INPUTS: &str = "kastellan.io/build-inputs";
 /// On the same: which attempt it is, from 1.
 pub const BUILD_ATTEMPT: &str = "kastellan.io/build-attempt";
 /// On the same: `true` when the build was asked for with [`FORCE_REBUILD`], until its image is in use.
 pub const BUILD_FORCED: &str = "kastellan.io/build-forced";
+/// On the ConfigMap with the Dockerfile: the UID of the last Build of OpenShift that is over and done with. Builds stay when they have ended.
+pub const BUILD_SETTLED: &str = "kastellan.io/build-settled";
 /// On pod sets and claims: `true` when the Kafka resource says what is in their pool, and no KafkaNodePool.
 pub const IMPLIED_POOL: &str = "kastellan.io/implied-pool";
 /// In caches alone: what the API server dropped of a resource because it does not know it, as [`crate::last_applied`] found out.

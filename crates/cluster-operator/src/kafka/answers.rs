@@ -174,6 +174,36 @@ impl Answers {
                 dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }
             Need::Writes(trials) => Ok(Answer::Writes(self.trials.answer(&self.applier, key, trials).await)),
+            Need::AgentReports(pods) => {
+                self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
+            }
+            Need::CertificatesInUse(pods) => {
+                let in_use = self.agents.certificates_in_use(key, observed, pods, patience).await;
+                in_use.map(Answer::CertificatesInUse)
+            }
+            Need::Recoveries(pods) => {
+                self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
+            }
+            Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
+                Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
+            }
+            Need::Material(request) => {
+                let why = format!("{} was not made", request.id());
+                Err(Silence::new(SilenceKind::Refused, why))
+            }
+            of_kafka => self.ask_kafka(key, observed, of_kafka, patience).await,
+        }
+    }
+
+    /// What the brokers answer.
+    async fn ask_kafka(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        need: &Need,
+        patience: &Patience,
+    ) -> Result<Answer, Silence> {
+        match need {
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;
                 let question = async move { kafka_calls::view(&admin).await };
@@ -221,23 +251,7 @@ impl Answers {
                 let question = async move { kafka_calls::tiered_topics(&admin).await };
                 self.tiered.answer(key, (), patience, question).await.map(Answer::TieredTopics)
             }
-            Need::AgentReports(pods) => {
-                self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
-            }
-            Need::CertificatesInUse(pods) => {
-                let in_use = self.agents.certificates_in_use(key, observed, pods, patience).await;
-                in_use.map(Answer::CertificatesInUse)
-            }
-            Need::Recoveries(pods) => {
-                self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
-            }
-            Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
-                Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
-            }
-            Need::Material(request) => {
-                let why = format!("{} was not made", request.id());
-                Err(Silence::new(SilenceKind::Refused, why))
-            }
+            _ => Err(Silence::new(SilenceKind::Nobody, "Kafka is not asked this")),
         }
     }
 

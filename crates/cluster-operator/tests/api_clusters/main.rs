@@ -31,6 +31,7 @@ mod listeners;
 mod mirror_maker1;
 mod mirror_maker2;
 mod named_mistakes;
+mod openshift_builds;
 mod overrides;
 mod own_account;
 mod pools;

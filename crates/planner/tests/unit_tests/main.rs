@@ -55,6 +55,7 @@ mod new_claims;
 mod node_config;
 mod odd_specs;
 mod older_manifests;
+mod openshift_builds;
 mod options;
 mod orphaned_pools;
 mod other_clusters;

@@ -304,7 +304,7 @@ impl Disks {
                     }
                 }
                 AdminCall::TakeOffThrottles { rates, .. } => {
-                    rates.keys().for_each(|broker| drop(self.rates.remove(broker)));
+                    self.rates.retain(|broker, _| !rates.contains_key(broker));
                 }
                 AdminCall::AlterBrokerConfig { broker: Some(broker), changes } => match &changes[CORDONED] {
                     Some(value) => drop(self.cordoned.insert(*broker, value.clone())),
