@@ -281,6 +281,8 @@ impl Disks {
     }
 
     fn carry_out(&mut self, calls: &[AdminCall]) {
+        // The broker hears of a change after the calls that follow it.
+        let cordoned = self.cordoned.clone();
         for call in calls {
             match call {
                 AdminCall::MoveReplicas { broker, rate, moves } => {
@@ -289,6 +291,13 @@ impl Disks {
                     }
                     for (topic, partitions) in moves {
                         for (partition, path) in partitions {
+                            // INVALID_REPLICA_ASSIGNMENT, also for a replica that is there already.
+                            let closed =
+                                cordoned.get(broker).is_some_and(|all| all.split(',').any(|one| one == path));
+                            assert!(
+                                !closed,
+                                "Kafka refuses to move {topic}-{partition} to the cordoned {path}"
+                            );
                             let volume: i32 = path
                                 .strip_prefix("/var/lib/kafka/data-")
                                 .unwrap()

@@ -134,6 +134,10 @@ impl OnNode {
             if dir.moving > 0 || broker.cordoned.as_ref().is_some_and(|all| all.contains(&path)) {
                 on_node.traces.insert(*volume);
             }
+            if broker.is_cordoned(&path) {
+                // Kafka takes nothing into it, not even back.
+                continue;
+            }
             dir.replicas.iter().filter(|one| matches!(one.way, Way::To(_))).for_each(|one| add(one, &path));
         }
         let empties: Vec<(String, &LogDirView)> = of
