@@ -37,6 +37,7 @@ use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::observed::TieredTopics;
+use planner::kafka::kubernetes_node::KubernetesNode;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::RollKafka;
 use planner::live_object::LiveObject;
@@ -61,6 +62,8 @@ pub(crate) struct World {
     pub refused_writes: BTreeMap<(&'static str, &'static str), &'static str>,
     /// Objects that do not carry the labels of the cluster.
     pub strangers: BTreeMap<(&'static str, &'static str), Value>,
+    /// How Kubernetes nodes are; of others the operator may not know.
+    pub kubernetes_nodes: BTreeMap<String, KubernetesNode>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
     /// Default quotas of users in Kafka; `None`: it does not answer.
@@ -135,6 +138,7 @@ impl World {
             observed,
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             storage_classes: BTreeMap::new(),
+            kubernetes_nodes: BTreeMap::new(),
             default_quotas: None,
             tiered_topics: None,
             drain: None,
@@ -204,6 +208,10 @@ impl World {
                     NodeAddresses(all.map(|(kind, address)| (kind.to_owned(), address)).into())
                 };
                 Answer::NodeAddresses(names.iter().map(|name| (name.clone(), addresses(name))).collect())
+            }
+            Need::KubernetesNodes(names) => {
+                let known = |name: &String| (name.clone(), self.kubernetes_nodes.get(name).copied());
+                Answer::KubernetesNodes(names.iter().map(known).collect())
             }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
