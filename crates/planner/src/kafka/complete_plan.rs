@@ -21,8 +21,8 @@ use super::foreign_additions;
 use super::jmx;
 use super::kafka_exporter;
 use super::kubernetes_nodes;
-use super::lost;
 use super::live_objects;
+use super::lost;
 use super::need::Need;
 use super::objects::pod_set::InKafka;
 use super::objects::{

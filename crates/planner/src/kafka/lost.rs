@@ -52,10 +52,10 @@ fn should_be_gone(pod: &Pod, observed: &Observed, now: Timestamp) -> bool {
 
 /// Whether the last that a kubelet said of a pod is that Kafka is ready, and Kubernetes says by itself that the pod is not.
 fn is_cut_off(pod: &Pod) -> bool {
-    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let mut statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
     pod.metadata.deletion_timestamp.is_none()
         && !is_ready(pod)
-        && statuses.into_iter().any(|status| status.name == names::containers::KAFKA && status.ready)
+        && statuses.any(|status| status.name == names::containers::KAFKA && status.ready)
 }
 
 /// Whether the volumes of a pod keep it from every Kubernetes node.
@@ -71,7 +71,7 @@ fn node_name(pod: &Pod) -> Option<&str> {
 
 fn claims<'a>(pod: &'a Pod, observed: &'a Observed) -> impl Iterator<Item = &'a PersistentVolumeClaim> {
     let names = pod_state::data_claims(pod).into_iter();
-    names.filter_map(|name| observed.claims.get(name).map(AsRef::as_ref))
+    names.filter_map(move |name| observed.claims.get(name).map(AsRef::as_ref))
 }
 
 fn selected_node<'a>(pod: &'a Pod, observed: &'a Observed) -> Option<&'a str> {
@@ -80,8 +80,7 @@ fn selected_node<'a>(pod: &'a Pod, observed: &'a Observed) -> Option<&'a str> {
 }
 
 fn claim_names(pod: &Pod, observed: &Observed) -> String {
-    let names: Vec<&str> =
-        claims(pod, observed).filter_map(|claim| claim.metadata.name.as_deref()).collect();
+    let names: Vec<&str> = claims(pod, observed).filter_map(|claim| claim.metadata.name.as_deref()).collect();
     names.join(", ")
 }
 
@@ -118,7 +117,10 @@ pub(super) fn of_going(name: &str, pod: &Pod, observed: &Observed) -> Warning {
         let first = if is_new_with_claims(pod) {
             format!("; its claims {claims} go with it as soon as that loses nothing")
         } else {
-            format!("; if the volumes of its claims {claims} are disks of that machine, {} first", annotate(name))
+            format!(
+                "; before that, if the volumes of its claims {claims} are disks of that machine, {}",
+                annotate(name)
+            )
         };
         message.push_str(&first);
     }
