@@ -17,11 +17,14 @@ use super::restart_reasons::is_new_with_claims;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{PodState, RollNode};
-use crate::pod_words::{condition, does_not_go, is_ready};
+use crate::pod_words::{condition, does_not_go, is_ready, words};
 use crate::words::shortened;
 
 /// The Kubernetes node for which the scheduler had the volume of a claim made.
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+/// What a file system says of a disk that failed. Kafka's disks are below this directory.
+const DISK_FAILURES: [&str; 2] = ["Read-only file system", "Input/output error"];
+const DATA_MOUNT: &str = "/var/lib/kafka/data";
 /// What schedulers say, older and newer ones, where a bound volume keeps a pod from every Kubernetes node.
 const VOLUME_KEEPS_AWAY: [&str; 2] = ["volume node affinity conflict", "PersistentVolume's node affinity"];
 
@@ -132,6 +135,20 @@ pub(super) fn of_unready(name: &str, pod: &Pod, observed: &Observed) -> Option<W
     if cannot_mount(pod) {
         return of_volume(name, pod, observed);
     }
+    if let Some(failure) = disk_failure(pod) {
+        let then = if is_new_with_claims(pod) {
+            "they are made anew with the pod as soon as that loses nothing".to_owned()
+        } else {
+            format!("have its machine looked after; if the disk does not come back, {}", annotate(name))
+        };
+        return Some(Warning {
+            reason: reasons::LOST_VOLUME.to_owned(),
+            message: format!(
+                "pod {name} is not ready: a disk failed, of its claims {}; {then}: {failure}",
+                claim_names(pod, observed)
+            ),
+        });
+    }
     let node = node_name(pod).filter(|_| is_cut_off(pod))?;
     let words = observed.kubernetes_nodes.get(node).copied().flatten()?.words()?;
     let reason = reasons::LOST_NODE.to_owned();
@@ -140,6 +157,13 @@ pub(super) fn of_unready(name: &str, pod: &Pod, observed: &Observed) -> Option<W
          Node {node}: Kubernetes removes the pod, and it is made anew elsewhere"
     );
     Some(Warning { reason, message })
+}
+
+/// The last words of a pod's containers, where they are about a disk with Kafka's logs that failed.
+fn disk_failure(pod: &Pod) -> Option<String> {
+    let words = words(pod)?;
+    let is_failure = DISK_FAILURES.iter().any(|failure| words.contains(failure));
+    (is_failure && words.contains(DATA_MOUNT) && !pod_state::data_claims(pod).is_empty()).then_some(words)
 }
 
 fn of_volume(name: &str, pod: &Pod, observed: &Observed) -> Option<Warning> {

@@ -238,6 +238,36 @@ fn a_volume_on_a_node_that_is_gone_is_told_of_and_repaired() {
 }
 
 #[test]
+fn a_disk_that_failed_is_told_of_and_repaired() {
+    let crashed = |words: &str| {
+        let mut world = settled();
+        let ended = json!({"name": "kafka", "ready": false, "restartCount": 4, "image": "", "imageID": "",
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "message": words}}});
+        let status = json!({"phase": "Running", "containerStatuses": [ended],
+            "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": world.now.to_string()}]});
+        pod(&mut world).status = Some(serde_json::from_value(status).unwrap());
+        world
+    };
+    let words = "kafka ended by itself with exit code 1; log directory /var/lib/kafka/data-0/kafka-log1 cannot be \
+                 written: Read-only file system (os error 30); the end of the pod's log says more";
+    let mut world = crashed(words);
+    let plan = world.plan();
+    let said = warning_with(&plan, "LostVolume").unwrap();
+    for part in [POD, CLAIM, "Read-only file system", "strimzi.io/delete-pod-and-pvc: \"true\""] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(plan.roll.now.is_empty(), "nobody asks for it");
+    ask(&mut world);
+    let plan = world.plan();
+    assert_eq!((plan.roll.now.as_slice(), deleted_claims(&plan)), (&[POD.to_owned()][..], vec![CLAIM]));
+    // Another end, another directory.
+    for words in ["kafka ended by itself with exit code 1", "cannot write /tmp/x: Read-only file system"] {
+        assert!(warning_with(&crashed(words).plan(), "LostVolume").is_none());
+    }
+}
+
+#[test]
 fn a_node_is_what_its_taints_say() {
     let tainted = |keys: &[&str]| -> Node {
         let taints: Vec<_> = keys.iter().map(|key| json!({"key": key, "effect": "NoExecute"})).collect();
