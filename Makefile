@@ -57,7 +57,7 @@ soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS t
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd
-	@e2e/kubernetes/build.sh control-plane helm
+	@e2e/kubernetes/build.sh control-plane helm definitions
 	cargo test --workspace --exclude kafka-client --locked --test 'api_*'
 
 .PHONY: test-kafka

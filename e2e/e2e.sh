@@ -11,13 +11,16 @@ step "Compiling the tests"
 quietly e2e-tests "compiling the tests" cargo test --no-run -p e2e --test 'e2e_*' || exit 1
 step "Building Kubernetes, Helm and Kafka's image"
 build_tools
-[[ $CLUSTER != local ]] || e2e/kubernetes/build.sh listeners builds
+if [[ $CLUSTER == local ]]; then
+  e2e/kubernetes/build.sh listeners builds
+  KAFKA_VERSION=$FORMER_KAFKA_VERSION e2e/kubernetes/build.sh images
+fi
 step "Starting Kubernetes"
 cluster
 load_images
 if [[ $CLUSTER == local ]]; then
   e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar" "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar" \
-    "$CACHE/images/buildah-$VERSION.tar"
+    "$CACHE/images/buildah-$VERSION.tar" "$CACHE/images/kafka-$FORMER_KAFKA_VERSION.tar"
   # Builds load the image that they begin with from a registry, and push to it.
   KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION")
   # What the tests of image builds run on this machine: a compiler of plug-ins, and a server that pods load them from.
@@ -36,6 +39,7 @@ install_chart kafka --set watchAnyNamespace=true "${builds[@]}"
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 if [[ $CLUSTER == local ]]; then
   # A Kafka image with the jars that options ask for, and a Prometheus that a test runs on this machine.
+  export KASTELLAN_FORMER_KAFKA=$FORMER_KAFKA_VERSION
   export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
   need prometheus prometheus
   install_missing
@@ -49,8 +53,8 @@ export KASTELLAN_ENVOY=$CACHE/envoy/envoy KASTELLAN_KAFKA_CLIENT=$CHECKOUT/targe
 step "Running the tests"
 skipped=()
 if [[ $CLUSTER != local ]]; then
-  say "not run: the tests of listeners, of other operators' manifests, of Prometheus and of image builds, for which this machine has to reach pods and Services of the cluster by their addresses, or they it"
-  skipped=(--skip listeners_ --skip manifests_of_others_ --skip prometheus_ --skip builds_)
+  say "not run: the tests of listeners, of other operators' manifests, of Prometheus, of image builds and of a cluster's later life, for which this machine has to reach pods and Services of the cluster by their addresses, or they it"
+  skipped=(--skip listeners_ --skip manifests_of_others_ --skip prometheus_ --skip builds_ --skip day_two_)
 fi
 if [[ -n ${SOAK_TESTS:-} ]]; then
   e2e/soak.sh

@@ -10,11 +10,12 @@
 #   all            all of these
 #   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
 #   builds         what the tests of image builds need: an image registry, and the image of Buildah
+#   definitions    definitions of other people's kinds, for tests against an API server
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,12s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,13s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -74,9 +75,12 @@ fetch_kafka() {
   need default-jdk-headless javac
   install_missing
   say "fetching Kafka $KAFKA_VERSION from Maven Central $POSITION"
+  # An upgrade begins with brokers, which need no Connect.
+  local profiles=()
+  [[ $KAFKA_VERSION != "$FORMER_KAFKA_VERSION" ]] || profiles=(--activate-profiles '!connect')
   rm -rf "$libs.part"
   mkdir -p "$libs.part"
-  quietly kafka "fetching Kafka" mvn -q -B -f "$pom" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies \
+  quietly kafka "fetching Kafka" mvn -q -B -f "$pom" "${profiles[@]}" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$libs.part" || exit 1
   rm -rf "$libs"
   mv "$libs.part" "$libs"
@@ -264,22 +268,24 @@ make_envoy_image() {
   quietly envoy-image "making the Envoy image" "$images/envoy.sh" "$ENVOY_VERSION" "$CACHE/envoy/envoy" "$envoy" || exit 1
   stamp envoy-image "$key"
 }
-# The definitions of Routes and TLSRoutes, out of the Go modules of OpenShift and of the Gateway API.
+# The definitions of Routes and TLSRoutes, and the descriptions of all kinds of OpenShift, out of the Go modules of OpenShift and of the
+# Gateway API.
 fetch_definitions() {
   local folder=$HERE/tools/definitions key
   key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum | cut -c1-16)
-  if fresh definitions "$key" "$CACHE/definitions"; then
+  if fresh definitions "$key" "$CACHE/definitions/openshift.json"; then
     UP_TO_DATE+=("the definitions")
     return
   fi
   need_go
-  say "fetching definitions of Routes and TLSRoutes $POSITION"
+  say "fetching definitions of kinds of OpenShift and of the Gateway API $POSITION"
   quietly definitions "fetching definitions" env -C "$folder" GOFLAGS=-mod=mod go mod download github.com/openshift/api sigs.k8s.io/gateway-api || exit 1
   rm -rf "$CACHE/definitions"
   mkdir -p "$CACHE/definitions"
   install -m 0644 "$(module_folder github.com/openshift/api)/route/v1/route.crd.yaml" "$CACHE/definitions/routes.yaml"
   install -m 0644 "$(module_folder sigs.k8s.io/gateway-api)/config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml" \
     "$CACHE/definitions/tlsroutes.yaml"
+  install -m 0644 "$(module_folder github.com/openshift/api)/openapi/openapi.json" "$CACHE/definitions/openshift.json"
   stamp definitions "$key"
 }
 # The image registry is of a module of its own: what it needs changes no version of the other programs.
@@ -331,14 +337,14 @@ parts_of() {
     helm) has_helm || printf 'helm\n' ;;
     # Their checksums are known for one version of Kafka.
     plug-ins) if grep -q "kafka-storage-$KAFKA_VERSION-test" "$HERE/tools/plug-ins/SHA256SUMS"; then printf 'plug-ins\n'; fi ;;
-    coredns | kafka | jre | schemathesis) printf '%s\n' "$1" ;;
+    coredns | kafka | jre | schemathesis | definitions) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
     # An image as users make it, for the end-to-end tests.
     kafka-with-jars-image) [[ -z $(parts_of plug-ins) ]] || printf '%s\n' kafka jre plug-ins kafka-image kafka-with-jars-image ;;
     all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     listeners) printf '%s\n' envoy envoy-image definitions ;;
     builds) printf '%s\n' registry buildah-image ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds" ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds definitions" ;;
   esac
 }
 make_part() {
@@ -348,7 +354,7 @@ make_part() {
     helm) go_program helm.sh/helm/v4/cmd/helm helm ;;
     kafka)
       fetch_kafka
-      fetch_kafka_models
+      [[ $KAFKA_VERSION == "$FORMER_KAFKA_VERSION" ]] || fetch_kafka_models
       ;;
     plug-ins) fetch_plug_ins ;;
     jre) build_jre ;;

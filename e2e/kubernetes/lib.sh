@@ -13,6 +13,8 @@ KUBECONFIG_ADMIN=$STATE/kubeconfig
 
 KUBERNETES_VERSION=v1.36.3
 KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
+# What end-to-end tests upgrade from.
+FORMER_KAFKA_VERSION=4.2.1
 # Of the images that are made here.
 VERSION=$(sed -n 's/^appVersion: //p' "$CHECKOUT/charts/kastellan/Chart.yaml")
 # As in tools/envoy/requirements.txt.

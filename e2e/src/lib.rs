@@ -2,6 +2,7 @@
 
 pub mod edge;
 pub mod files;
+pub mod flow;
 pub mod held;
 pub mod outside;
 pub mod storage_class;

@@ -16,6 +16,7 @@ use tokio::process::Command;
 
 use crate::Scenario;
 use crate::edge::Edge;
+use crate::flow::Flow;
 use crate::held::Held;
 
 /// What every file of hosts says.
@@ -94,6 +95,11 @@ impl Outside {
     /// Starts a client that holds a connection to each broker that leads a partition of the topic.
     pub fn hold(&self, bootstrap: &str, topic: &str, tls: bool) -> Result<Held> {
         Held::start(self.command(bootstrap, topic, tls, 3600)?.arg("hold"))
+    }
+
+    /// Starts a client that writes to the topic and reads from it without an end.
+    pub fn flow(&self, bootstrap: &str, topic: &str) -> Result<Flow> {
+        Flow::start(self.command(bootstrap, topic, false, 3600)?.arg("flow"))
     }
 
     fn command(&self, bootstrap: &str, topic: &str, tls: bool, deadline: u32) -> Result<Command> {

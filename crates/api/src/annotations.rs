@@ -112,12 +112,14 @@ pub const DISCOVERY: &str = "strimzi.io/discovery";
 pub const CONNECT_BUILD_REVISION: &str = "strimzi.io/connect-build-revision";
 /// On StrimziPodSets of KafkaConnect: the image that was built.
 pub const CONNECT_BUILD_IMAGE: &str = "strimzi.io/connect-build-image";
-/// On the pod of an image build and on the ConfigMap with its Dockerfile: fingerprint of everything that the build was started with.
+/// On the pod, or OpenShift's Build, of an image build and on the ConfigMap with its Dockerfile: fingerprint of everything that the build was started with.
 pub const BUILD_INPUTS: &str = "kastellan.io/build-inputs";
 /// On the same: which attempt it is, from 1.
 pub const BUILD_ATTEMPT: &str = "kastellan.io/build-attempt";
 /// On the same: `true` when the build was asked for with [`FORCE_REBUILD`], until its image is in use.
 pub const BUILD_FORCED: &str = "kastellan.io/build-forced";
+/// On the ConfigMap with the Dockerfile: the UID of the last Build of OpenShift that is over and done with. Builds stay when they have ended.
+pub const BUILD_SETTLED: &str = "kastellan.io/build-settled";
 /// On pod sets and claims: `true` when the Kafka resource says what is in their pool, and no KafkaNodePool.
 pub const IMPLIED_POOL: &str = "kastellan.io/implied-pool";
 /// In caches alone: what the API server dropped of a resource because it does not know it, as [`crate::last_applied`] found out.
@@ -156,6 +158,15 @@ pub const DRAIN_RATE: &str = "kastellan.io/drain-rate";
 /// On pod sets: which nodes of the pool the operator moves partitions off, and with which rates, as JSON. It stays until Kafka has no
 /// trace of that any more.
 pub const DRAINED_NODES: &str = "kastellan.io/drained-nodes";
+
+/// On a KafkaNodePool, or on a Kafka for all its pools: `true` moves the replicas off volumes that are to leave, to other volumes of their
+/// nodes.
+pub const DRAIN_VOLUMES: &str = "kastellan.io/drain-volumes";
+/// On a KafkaNodePool, or on a Kafka for all its pools: ids of volumes that leave with whatever they hold, such as `[1]`.
+pub const DISCARD_VOLUMES: &str = "kastellan.io/discard-volumes";
+/// On pod sets: volumes that leave the pool, and with which rates the operator moves replicas off them, as JSON. It stays until Kafka has no
+/// trace of that any more.
+pub const REMOVED_VOLUMES: &str = "kastellan.io/removed-volumes";
 
 /// Finalizer on KafkaNodePools with [`DRAIN_NODES`]: such a pool goes when its nodes have left.
 pub const FINALIZER_DRAIN_NODES: &str = "kastellan.io/drain-nodes";

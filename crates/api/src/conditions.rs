@@ -98,6 +98,8 @@ pub mod reasons {
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
     /// Partitions are moved off nodes that are to leave.
     pub const NODES_DRAIN: &str = "NodesDrain";
+    /// A volume that a pool no longer asks for stays, because it holds something, or may.
+    pub const VOLUME_REMOVAL: &str = "VolumeRemoval";
     /// The annotation with the rate of these moves cannot be understood.
     pub const INVALID_DRAIN_RATE: &str = "InvalidDrainRate";
     /// A node pool carries the label of a cluster that its nodes do not belong to.

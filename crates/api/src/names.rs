@@ -250,6 +250,8 @@ pub mod keys {
     pub const PLUG_INS: &str = "plug-ins.json";
     /// Credentials for registries in a Secret of type `kubernetes.io/dockerconfigjson`.
     pub const DOCKER_CONFIG: &str = ".dockerconfigjson";
+    /// The same in a Secret of the older type `kubernetes.io/dockercfg`.
+    pub const OLDER_DOCKER_CONFIG: &str = ".dockercfg";
     /// Configuration of the workers of Kafka Connect and MirrorMaker 2, as Java properties.
     pub const KAFKA_CONNECT_PROPERTIES: &str = "kafka-connect.properties";
     /// Configuration of the bridge, as Java properties.

@@ -1,4 +1,7 @@
-//! The part of OpenShift's Routes (`route.openshift.io/v1`) that the operators write. The definition is OpenShift's.
+//! The part of OpenShift's kinds that the operators write and read: Routes (`route.openshift.io/v1`), and [`builds`]. The definitions are
+//! OpenShift's.
+
+pub mod builds;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube_derive::CustomResource;

@@ -5,6 +5,7 @@ pub mod lookups;
 pub mod owners;
 pub mod rest_service;
 pub mod sharing;
+mod taken;
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use api::gateway::TlsRoute;
 use api::kinds;
 use api::openshift::Route;
+use api::openshift::builds::{Build, BuildConfig};
 use api::{
     Kafka, KafkaBridge, KafkaBridgeSpec, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker, KafkaMirrorMaker2,
     KafkaMirrorMaker2Spec, KafkaMirrorMakerSpec, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, StrimziPodSet,
@@ -42,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use self::lookups::Lookups;
 use self::owners::cluster_of;
 use self::rest_service::RestService;
+pub use self::taken::Taken;
 use planner::live_object::LiveObject;
 
 pub(crate) use api::kinds::{KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT, KAFKA_MIRROR_MAKER, KAFKA_MIRROR_MAKER2};
@@ -61,28 +64,10 @@ pub struct Plain {
     pub rest_api: Option<Box<RestService>>,
     /// Who leads to it from elsewhere, if it is a Route or TLSRoute.
     pub taken: Taken,
+    /// The number of its last Build, if it is a BuildConfig.
+    pub last_build: Option<i64>,
     /// What it takes.
     pub weight: Weight,
-}
-
-/// Who leads from elsewhere to a Route or TLSRoute.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// Host names that routers gave it.
-    pub hosts: Vec<String>,
-    /// How many Gateways took it.
-    pub gateways: usize,
-}
-
-impl Taken {
-    fn of(object: &Value) -> Self {
-        let list = |name: &str| object["status"][name].as_array().map(Vec::as_slice).unwrap_or_default();
-        let hosts = list("ingress").iter().filter_map(|router| router["host"].as_str());
-        Self {
-            hosts: hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect(),
-            gateways: list("parents").len(),
-        }
-    }
 }
 
 /// A kind of object that planning does not look into.
@@ -161,8 +146,10 @@ pub struct Watched {
     /// The bindings by which brokers read their rack. They are cluster-wide: an installation may lack the right to watch
     /// them, and works without, so nothing waits for this cache.
     pub cluster_role_bindings: PlainKind,
-    /// Routes and TLSRoutes. Few installations know these kinds, so nothing waits for these caches.
-    pub routes: Vec<PlainKind>,
+    /// Routes, TLSRoutes and BuildConfigs. Few installations know these kinds, so nothing waits for these caches.
+    pub rare: Vec<PlainKind>,
+    /// Builds of OpenShift. Nothing waits for them either; without them no image is built there.
+    pub builds: Cache<Build>,
     /// Resource versions of Secrets that belong to no cluster: of users' own, and of KafkaUsers.
     pub referenced_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that this operator did not make.
@@ -177,7 +164,7 @@ impl Watched {
 
     /// The kinds that planning does not look into, those that an installation may lack included.
     pub fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
-        self.plain.iter().chain([&self.cluster_role_bindings]).chain(&self.routes)
+        self.plain.iter().chain([&self.cluster_role_bindings]).chain(&self.rare)
     }
 }
 
@@ -240,7 +227,14 @@ impl Caches {
                 start.plain::<PodDisruptionBudget>(),
                 start.plain::<Ingress>(),
             ],
-            routes: vec![start.optional::<Route>(), start.optional::<TlsRoute>()],
+            rare: vec![
+                start.optional::<Route>(),
+                start.optional::<TlsRoute>(),
+                start.optional::<BuildConfig>(),
+            ],
+            builds: start.optional_typed(Some(labels::SELECTOR_OF_CLUSTERS), |build: &mut Build| {
+                build.metadata.managed_fields = None;
+            }),
             cluster_role_bindings: start.cluster_role_bindings(),
             referenced_secrets: start.versions::<Secret>(labels::SELECTOR_OF_NO_CLUSTER),
             referenced_config_maps: start.versions::<ConfigMap>(labels::SELECTOR_OF_NO_KIND),
@@ -424,6 +418,7 @@ impl Start<'_> {
                     }
                 }
                 let (mut status, mut rest_api, mut taken) = (None, None, Taken::default());
+                let mut last_build = None;
                 match kind.as_str() {
                     lookups::SERVICE => {
                         let service = serde_json::to_value(&object).ok();
@@ -434,6 +429,10 @@ impl Start<'_> {
                     lookups::ROUTE | lookups::TLS_ROUTE => {
                         taken =
                             serde_json::to_value(&object).ok().as_ref().map(Taken::of).unwrap_or_default();
+                    }
+                    lookups::BUILD_CONFIG => {
+                        let config = serde_json::to_value(&object).ok();
+                        last_build = config.and_then(|config| config["status"]["lastVersion"].as_i64());
                     }
                     _ => {}
                 }
@@ -453,7 +452,7 @@ impl Start<'_> {
                 let of_status = status.as_ref().map_or(0, memory::size_of);
                 let weight = Weight { kept: stored.bytes() + of_facts + names + of_status + hosts, read };
                 facts.body = Some(Arc::new(stored));
-                Some(Plain { owner, facts, role, status, rest_api, taken, weight })
+                Some(Plain { owner, facts, role, status, rest_api, taken, last_build, weight })
             },
             |plain| plain.weight,
         );
@@ -471,7 +470,8 @@ impl Start<'_> {
             let owner = OwnerRef::new(kind, cluster_of_binding(&binding)?);
             let facts = LiveObject { body: Some(Arc::new(object)), ..LiveObject::of(binding.meta()) };
             let (taken, weight) = (Taken::default(), Weight::from(0));
-            Some(Plain { owner, facts, role: None, status: None, rest_api: None, taken, weight })
+            let (role, status, rest_api, last_build) = (None, None, None, None);
+            Some(Plain { owner, facts, role, status, rest_api, taken, last_build, weight })
         }))
     }
 

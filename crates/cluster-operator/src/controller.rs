@@ -94,6 +94,7 @@ pub(crate) fn feed_owners(caches: &Caches, queues: &Queues) {
     feed_by_labels(&caches.secrets, queues);
     feed_by_labels(&caches.config_maps, queues);
     feed_by_labels(&caches.deployments, queues);
+    feed_by_labels(&caches.builds, queues);
     for kind in caches.all_plain() {
         let (add, namespaces) = (queues.clone(), caches.namespaces.clone());
         kind.cache.on_change(move |event| {

@@ -21,6 +21,7 @@ mod key_making;
 mod kind;
 mod lock;
 mod node_pools;
+mod platform;
 mod pod_set;
 mod reference_room;
 mod room;

@@ -11,6 +11,7 @@ use operator_runtime::metrics::Metrics;
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF, Queue};
 use operator_runtime::server::Health;
 use operator_runtime::watch::ObjectRef;
+use planner::settings::PlanSettings;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
@@ -36,6 +37,7 @@ use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
 use crate::kafka_mirror_maker2::progress::Progresses;
 use crate::kind::{Driver, Kind as _, Means};
 use crate::node_pools::driver::NodePools;
+use crate::platform;
 use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
@@ -113,15 +115,22 @@ async fn work(
         feed_pools(&caches, &queues.pools);
         let (_, pools) = start.kind(NodePools::new(caches.clone(), applier.clone()), &queues.pools);
         running.push(pools);
-        let plan_settings = Arc::clone(&settings.plan);
-        let observer = Observer::new(caches.clone(), applier.clone(), plan_settings, &settings.limits);
+        let Some(openshift) = stop.run_until_cancelled(platform::openshift_builds(&means.applier)).await
+        else {
+            return Ok(());
+        };
+        let mut plan_settings = PlanSettings::clone(&settings.plan);
+        plan_settings.image_builds.openshift = openshift;
+        let plan_settings = Arc::new(plan_settings);
+        let (of_kafkas, limits) = (Arc::clone(&plan_settings), &settings.limits);
+        let observer = Observer::new(caches.clone(), applier.clone(), of_kafkas, limits);
         let observer = Arc::new(observer);
         let clients = Clients::new(settings.longest_answer);
         let answers =
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let room = Room::default();
-        let connect = ConnectParts { pod_errors: &pod_errors, room: &room };
+        let connect = ConnectParts { pod_errors: &pod_errors, room: &room, plan: &plan_settings };
         let connects_and_connectors = start.connect(&queues, &connect)?;
         running.push(start.bridges(&queues, &connect));
         let kafkas = Reconciler::new(Parts {
@@ -165,6 +174,7 @@ const MIRROR_PASSES: usize = 256;
 struct ConnectParts<'a> {
     pod_errors: &'a PodErrors,
     room: &'a Room,
+    plan: &'a Arc<PlanSettings>,
 }
 
 impl Start<'_> {
@@ -223,7 +233,7 @@ impl Start<'_> {
         WorkerObserver::new(
             self.caches.clone(),
             self.means.applier.clone(),
-            Arc::clone(&self.settings.plan),
+            Arc::clone(parts.plan),
             &self.settings.limits,
             parts.pod_errors.clone(),
             parts.room.clone(),

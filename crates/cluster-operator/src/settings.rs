@@ -187,6 +187,8 @@ fn image_builds(env: &Env) -> ImageBuildSettings {
         timeout_seconds: env.duration_ms(env::CONNECT_BUILD_TIMEOUT_MS, timeout).as_secs().max(1),
         user_namespaces: env.bool(own::BUILD_USER_NAMESPACES, default.user_namespaces),
         folder_gib: env.integer(own::BUILD_FOLDER_GIB, default.folder_gib.into(), 1..=10_000) as u32,
+        // Found out of the API server, at the start.
+        openshift: default.openshift,
     }
 }
 

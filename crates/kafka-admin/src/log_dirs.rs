@@ -58,7 +58,6 @@ fn log_dir(result: &DescribeLogDirsResult) -> LogDir {
     }
 }
 
-/// No program calls these yet: the removal of a disk with data will.
 impl Admin {
     /// The log directories of brokers, each asked itself. A broker that does not answer fails its own item only.
     pub async fn describe_log_dirs(

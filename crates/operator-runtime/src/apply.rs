@@ -222,6 +222,33 @@ impl Applier {
         self.send("change", &subject, request).await
     }
 
+    /// Posts to a part of an object that has a path of its own, such as `instantiate` of a BuildConfig.
+    /// `action` stands before the object in an error.
+    pub async fn create_part<K, B>(
+        &self,
+        action: &'static str,
+        key: &ObjectRef,
+        part: &str,
+        body: &B,
+    ) -> Result<(), ApplyError>
+    where
+        K: Resource,
+        K::DynamicType: Default,
+        B: Serialize,
+    {
+        let resource = ApiResource::erase::<K>(&K::DynamicType::default());
+        let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
+        let body = serde_json::to_vec(body).map_err(|error| ApplyError::Malformed {
+            action,
+            subject: subject.clone(),
+            why: error.to_string(),
+        })?;
+        let api = self.api(&resource, &key.namespace);
+        let params = PostParams { dry_run: false, field_manager: Some(self.manager.clone()) };
+        let request = Request::new(api.resource_url()).create_subresource(part, &key.name, &params, body);
+        self.send(action, &subject, request).await
+    }
+
     async fn merge_resource(
         &self,
         resource: &ApiResource,

@@ -22,7 +22,8 @@ pub const CLAIM: &str = "PersistentVolumeClaim";
 pub const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
 /// Kinds that are looked at. Pods are those of image builds: all others are the pod sets' business.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
+    "BuildConfig",
     CLUSTER_ROLE_BINDING,
     "ConfigMap",
     "Deployment",

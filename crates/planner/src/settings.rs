@@ -100,6 +100,17 @@ pub struct ImageBuildSettings {
     pub user_namespaces: bool,
     /// GiB that each folder of a build may take.
     pub folder_gib: u32,
+    /// What the API server has of OpenShift for builds.
+    pub openshift: OpenShiftBuilds,
+}
+
+/// What an API server has of OpenShift for builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenShiftBuilds {
+    /// `build.openshift.io/v1`: images are built by Builds, and not by pods with Buildah.
+    pub builds: bool,
+    /// `image.openshift.io/v1`: images may go into ImageStreams.
+    pub image_streams: bool,
 }
 
 impl Default for ImageBuildSettings {
@@ -110,6 +121,7 @@ impl Default for ImageBuildSettings {
             timeout_seconds: CONNECT_BUILD_TIMEOUT_MS_DEFAULT / 1000,
             user_namespaces: false,
             folder_gib: own::BUILD_FOLDER_GIB_DEFAULT,
+            openshift: OpenShiftBuilds::default(),
         }
     }
 }

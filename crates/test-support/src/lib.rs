@@ -9,6 +9,7 @@ pub mod connect_stand_in;
 pub mod extremes;
 pub mod kafka;
 pub mod log;
+pub mod openapi;
 pub mod schema;
 pub mod stand_in;
 pub mod wait;

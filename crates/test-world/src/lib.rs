@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+pub mod behind;
 pub mod conditions;
 mod held_watch;
 mod operator;

@@ -15,6 +15,7 @@ use test_support::{ApiServer, Log};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::behind::Behind;
 use crate::held_watch::HeldWatch;
 
 /// An operator as tests start it.
@@ -49,20 +50,21 @@ pub struct Running<O: UnderTest> {
 
 impl<O: UnderTest> Running<O> {
     /// Starts an operator with these environment variables; what it says at this level goes into the log. It runs as a service
-    /// account (namespace and name), or may do everything. Its watches may be held back.
+    /// account (namespace and name), or may do everything. Its watches may be held back, and some of its requests be answered by a server
+    /// behind the API server.
     pub async fn start(
         server: &'static ApiServer,
         account: Option<(String, String)>,
         variables: &BTreeMap<String, String>,
         log: &Log,
         level: &str,
-        held: Option<&HeldWatch>,
+        (held, behind): (Option<&HeldWatch>, Option<&Behind>),
     ) -> Self {
         let level = Env::from_map([("STRIMZI_LOG_LEVEL", level)]);
         let runtime = log.runtime(&telemetry::Settings::from_env(&level).filter).unwrap();
         let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
         let (counted, stop, variables) = (metrics.clone(), shutdown.clone(), variables.clone());
-        let held = held.cloned();
+        let (held, behind) = (held.cloned(), behind.cloned());
         let start = runtime.spawn(async move {
             let client = match account {
                 None => server.client().await.unwrap(),
@@ -71,6 +73,7 @@ impl<O: UnderTest> Running<O> {
                 }
             };
             let client = held.map_or_else(|| client.clone(), |held| held.around(client.clone()));
+            let client = behind.map_or_else(|| client.clone(), |behind| behind.around(client.clone()));
             let parts = Parts { client, metrics: counted, health: Health::new(), shutdown: stop };
             O::start(&Env::from_map(variables), &parts)
         });

@@ -10,6 +10,7 @@ use serde_json::Value;
 use test_support::{ApiServer, Log, wait};
 
 use crate::DEADLINE;
+use crate::behind::Behind;
 use crate::conditions::{is_current, is_ready, refusal};
 use crate::held_watch::HeldWatch;
 use crate::operator::{self, Running, UnderTest};
@@ -34,6 +35,8 @@ pub struct World<O: UnderTest> {
     pub level: &'static str,
     /// Holds back what they are told of some objects.
     pub held: Option<HeldWatch>,
+    /// Answers some of their requests in place of the API server.
+    pub behind: Option<Behind>,
     /// The metrics of the operator that was started last.
     pub metrics: Metrics,
     operators: Vec<Running<O>>,
@@ -59,6 +62,7 @@ impl<O: UnderTest<Resource: Resource<Scope = NamespaceResourceScope>>> World<O> 
             log: Log::default(),
             level: "INFO",
             held: None,
+            behind: None,
             metrics: Metrics::new().unwrap(),
             operators: Vec::new(),
         };
@@ -74,8 +78,8 @@ impl<O: UnderTest<Resource: Resource<Scope = NamespaceResourceScope>>> World<O> 
     /// Starts an operator.
     pub async fn start_operator(&mut self) {
         let account = self.account.clone();
-        let (log, held) = (&self.log, self.held.as_ref());
-        let running = Running::start(self.server, account, &self.variables, log, self.level, held).await;
+        let (log, fronts) = (&self.log, (self.held.as_ref(), self.behind.as_ref()));
+        let running = Running::start(self.server, account, &self.variables, log, self.level, fronts).await;
         self.metrics = running.metrics.clone();
         self.operators.push(running);
     }

@@ -12,6 +12,8 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use rdkafka::{
     ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     producer::{FutureProducer, FutureRecord},
 };
 use test_support::{KafkaNode, KafkaOptions};
@@ -87,6 +89,12 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
 async fn bare(bootstrap: &str) -> anyhow::Result<f64> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap).set("acks", "all");
+    let admin: AdminClient<DefaultClientContext> = config.create().context("make an admin client")?;
+    let topic = NewTopic::new("bare", 1, TopicReplication::Fixed(1));
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    for made in admin.create_topics([&topic], &options).await.context("make a topic")? {
+        made.map_err(|(topic, code)| anyhow::anyhow!("topic {topic}: {code}"))?;
+    }
     let producer: FutureProducer = config.create().context("make a producer")?;
     let value = vec![b'x'; VALUE + 2];
     let begun = own_cpu()?;

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// How long anything may take before the bench gives up.
-const DEADLINE: Duration = Duration::from_mins(10);
+const DEADLINE: Duration = Duration::from_mins(30);
 /// Between two looks at the metrics: often enough for a figure in tenths of a second, too seldom to be seen in the
 /// operator's processor time.
 const LOOK: Duration = Duration::from_millis(50);

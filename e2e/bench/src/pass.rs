@@ -208,7 +208,8 @@ impl Settled {
             deployments: copies.cache(observed.deployments.values().map(|deployment| &**deployment))?,
             plain,
             cluster_role_bindings,
-            routes: Vec::new(),
+            rare: Vec::new(),
+            builds: Cache::fixed([]),
             referenced_secrets: Cache::fixed([]),
             referenced_config_maps: Cache::fixed([]),
         }))
@@ -224,7 +225,10 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let body = Some(Arc::new(Stored::of(&object)?));
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
     let (facts, taken) = (LiveObject { body, ..LiveObject::of(&metadata) }, Taken::default());
-    Ok((key, Plain { owner, facts, role, status: None, rest_api: None, taken, weight: 0.into() }))
+    Ok((
+        key,
+        Plain { owner, facts, role, status: None, rest_api: None, last_build: None, taken, weight: 0.into() },
+    ))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.

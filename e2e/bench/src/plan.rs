@@ -16,6 +16,7 @@ use planner::kafka::{
     answer::Answer,
     config::model::{self, Scope},
     drain_view::DrainView,
+    log_dirs_view::LogDirsView,
     need::{Admission, Need, Silence, SilenceKind},
     observed::{ConfigView, KafkaView, Observed, QuorumView, TieredTopics},
     plan::{Plan, plan},
@@ -139,6 +140,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         },
         Need::StorageClass(_) => Answer::StorageClass(Some(true)),
         Need::NodeAddresses(_) => Answer::NodeAddresses(BTreeMap::new()),
+        Need::KubernetesNodes(_) => Answer::KubernetesNodes(BTreeMap::new()),
         Need::Holders(objects) => {
             Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
         }
@@ -152,6 +154,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
             brokers.keys().filter_map(|id| Some((*id, options_of(*id, observed)?))).collect(),
         ),
         Need::Drain(_) => Answer::Drain(DrainView::default()),
+        Need::LogDirs(_) => Answer::LogDirs(LogDirsView::default()),
         Need::TieredTopics => Answer::TieredTopics(TieredTopics::default()),
         Need::DefaultQuotas => Answer::DefaultQuotas(BTreeMap::new()),
         Need::AgentReports(_) => Answer::AgentReports(BTreeMap::new()),

@@ -3,6 +3,7 @@
 //! It runs in a pod with the Secrets of a KafkaUser mounted, as an application would, and talks through librdkafka:
 //! a client that shares no code with the operators.
 
+mod flow;
 mod hold;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,9 @@ enum Job {
     /// Hold a connection to each broker that leads a partition, and say of each whether it is up and how often it was lost, until
     /// the standard input ends.
     Hold,
+    /// Produce and consume until the standard input ends: every acknowledged record has to be read, in order and at one offset. For
+    /// each line that comes there, say what the longest silence was since the line before.
+    Flow,
     /// Succeed when Kafka refuses this user to produce to the topic.
     ExpectDenied,
     /// Succeed when Kafka does not take this user for who it says it is.
@@ -106,6 +110,7 @@ async fn main() -> Result<()> {
             hold::hold(&cli, started + deadline)?;
             "held connections".to_owned()
         }
+        Job::Flow => flow::flow(&cli, started + deadline)?,
         Job::ExpectDenied => {
             tokio::time::timeout(deadline, expect_denied(&cli)).await.context("deadline passed")??;
             "was refused, as it should be".to_owned()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::kinds;
+use api::openshift::builds::Build;
 use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
@@ -31,6 +32,7 @@ pub(super) type TlsRoutes = BTreeMap<String, Arc<TlsRoute>>;
 pub(super) const SERVICE: &str = "Service";
 pub(super) const ROUTE: &str = "Route";
 pub(super) const TLS_ROUTE: &str = "TLSRoute";
+pub(super) const BUILD_CONFIG: &str = "BuildConfig";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -46,6 +48,7 @@ pub struct Lookups {
     secrets: Index<Secret, OwnerRef>,
     config_maps: Index<ConfigMap, OwnerRef>,
     deployments: Index<Deployment, OwnerRef>,
+    builds: Index<Build, OwnerRef>,
     plain: Vec<(PlainKind, Index<Plain, OwnerRef>)>,
     role_bindings_of_roles: Option<Index<Plain>>,
     /// By their own namespace and the name of the cluster that they belong to, whatever its namespace.
@@ -89,6 +92,7 @@ impl Lookups {
             secrets: by_labels(&watched.secrets),
             config_maps: by_labels(&watched.config_maps),
             deployments: by_labels(&watched.deployments),
+            builds: by_labels(&watched.builds),
             plain: plain
                 .map(|kind| (kind.clone(), Index::of(&kind.cache, |_, plain| [plain.owner.clone()])))
                 .collect(),
@@ -144,6 +148,7 @@ impl Caches {
             found.secrets.bytes_when_read(owner),
             found.config_maps.bytes_when_read(owner),
             found.deployments.bytes_when_read(owner),
+            found.builds.bytes_when_read(owner),
             found.pools.bytes_when_read(&owner.object),
         ];
         bytes.into_iter().chain(plain).sum()
@@ -345,6 +350,18 @@ impl Caches {
         let tls_routes = of_kind(TLS_ROUTE)
             .map(|(key, plain)| (key.name, Arc::new(TlsRoute { parents: plain.taken.gateways })));
         (routes.collect(), tls_routes.collect())
+    }
+
+    /// Builds of OpenShift of a resource, by name; `None`: they are not known.
+    pub fn builds_of(&self, owner: &OwnerRef) -> Option<BTreeMap<String, Arc<Build>>> {
+        self.builds.is_ready().then(|| by_name(&self.lookups.builds, owner))
+    }
+
+    /// The number of the last Build of each BuildConfig of a resource, by name.
+    pub fn build_configs_of(&self, owner: &OwnerRef) -> BTreeMap<String, i64> {
+        let kind = self.lookups.plain.iter().find(|(kind, _)| kind.kind == BUILD_CONFIG);
+        let found = kind.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
+        found.into_iter().filter_map(|(key, plain)| Some((key.name, plain.last_build?))).collect()
     }
 
     /// The Role of an older name that a binding in another namespace refers to, while nobody owns it, and whether a cluster of

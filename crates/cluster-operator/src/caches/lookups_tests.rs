@@ -67,6 +67,7 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
             rest_api: None,
             status: None,
             taken: crate::caches::Taken::default(),
+            last_build: None,
             weight: 0.into(),
         },
     )
@@ -141,7 +142,8 @@ fn caches(clusters: &[String]) -> Caches {
             plain(SERVICE, services.collect()),
         ],
         cluster_role_bindings: plain("ClusterRoleBinding", Vec::new()),
-        routes: Vec::new(),
+        rare: Vec::new(),
+        builds: Cache::fixed([]),
         referenced_secrets: Cache::fixed([]),
         referenced_config_maps: Cache::fixed([]),
     })

@@ -19,11 +19,12 @@ use super::observe::Observer;
 use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
 use super::views::Views;
-use super::{drain_calls, dry_run, kafka_calls, lost_nodes, option_calls, roll_calls};
+use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls};
 use crate::caches::Caches;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::drain_view::DrainView;
+use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
 use planner::kafka::pod_state;
@@ -48,6 +49,8 @@ pub(crate) struct Answers {
     configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
     /// How far partitions are moved off nodes.
     drains: Asking<BTreeSet<i32>, DrainView>,
+    /// What lies in log directories on volumes that leave.
+    log_dirs: Asking<BTreeMap<i32, BTreeSet<String>>, LogDirsView>,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
     /// Which brokers did not answer that question.
@@ -80,6 +83,7 @@ impl Answers {
             views: Views::new(queue),
             configs: Asking::second(queue.clone()),
             drains: Asking::second(queue.clone()),
+            log_dirs: Asking::new(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),
             quotas: Asking::second(queue.clone()),
@@ -174,6 +178,36 @@ impl Answers {
                 dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }
             Need::Writes(trials) => Ok(Answer::Writes(self.trials.answer(&self.applier, key, trials).await)),
+            Need::AgentReports(pods) => {
+                self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
+            }
+            Need::CertificatesInUse(pods) => {
+                let in_use = self.agents.certificates_in_use(key, observed, pods, patience).await;
+                in_use.map(Answer::CertificatesInUse)
+            }
+            Need::Recoveries(pods) => {
+                self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
+            }
+            Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
+                Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
+            }
+            Need::Material(request) => {
+                let why = format!("{} was not made", request.id());
+                Err(Silence::new(SilenceKind::Refused, why))
+            }
+            of_kafka => self.ask_kafka(key, observed, of_kafka, patience).await,
+        }
+    }
+
+    /// What the brokers answer.
+    async fn ask_kafka(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        need: &Need,
+        patience: &Patience,
+    ) -> Result<Answer, Silence> {
+        match need {
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;
                 let question = async move { kafka_calls::view(&admin).await };
@@ -191,6 +225,11 @@ impl Answers {
                 let (admin, asked) = (self.brokers(key, observed)?, nodes.clone());
                 let question = async move { drain_calls::look(&admin, &asked).await };
                 self.drains.answer(key, nodes.clone(), patience, question).await.map(Answer::Drain)
+            }
+            Need::LogDirs(dirs) => {
+                let (admin, asked) = (self.brokers(key, observed)?, dirs.clone());
+                let question = async move { Ok::<_, Silence>(log_dir_calls::look(&admin, &asked).await) };
+                self.log_dirs.answer(key, dirs.clone(), patience, question).await.map(Answer::LogDirs)
             }
             Need::BrokerConfigs(pods) => {
                 let admin = self.brokers(key, observed)?;
@@ -216,23 +255,7 @@ impl Answers {
                 let question = async move { kafka_calls::tiered_topics(&admin).await };
                 self.tiered.answer(key, (), patience, question).await.map(Answer::TieredTopics)
             }
-            Need::AgentReports(pods) => {
-                self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
-            }
-            Need::CertificatesInUse(pods) => {
-                let in_use = self.agents.certificates_in_use(key, observed, pods, patience).await;
-                in_use.map(Answer::CertificatesInUse)
-            }
-            Need::Recoveries(pods) => {
-                self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
-            }
-            Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
-                Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
-            }
-            Need::Material(request) => {
-                let why = format!("{} was not made", request.id());
-                Err(Silence::new(SilenceKind::Refused, why))
-            }
+            _ => Err(Silence::new(SilenceKind::Nobody, "Kafka is not asked this")),
         }
     }
 
@@ -283,6 +306,7 @@ impl Answers {
             self.views.forget(key);
             self.configs.forget(key);
             self.drains.forget(key);
+            self.log_dirs.forget(key);
             self.quotas.forget(key);
             self.tiered.forget(key);
         }
@@ -294,6 +318,7 @@ impl Answers {
         self.views.forget(key);
         self.configs.forget(key);
         self.drains.forget(key);
+        self.log_dirs.forget(key);
         self.rolls.forget(key);
         self.silent.forget(key);
         self.quotas.forget(key);

@@ -8,7 +8,7 @@ use kafka_admin::{
 };
 
 use super::call_error::{Error, call};
-use super::{drain_calls, option_calls};
+use super::{drain_calls, log_dir_calls, option_calls};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::observed::KafkaView;
@@ -109,6 +109,9 @@ pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<BTreeMap<OptionCh
         }
         AdminCall::MovePartitions { throttled, rates, moves } => {
             drain_calls::move_partitions(admin, throttled, rates, moves).await?;
+        }
+        AdminCall::MoveReplicas { broker, rate, moves } => {
+            log_dir_calls::move_replicas(admin, *broker, *rate, moves).await?;
         }
         AdminCall::CancelMoves { partitions } => drain_calls::cancel(admin, partitions).await?,
         AdminCall::TakeOffThrottles { topics, rates } => drain_calls::take_off(admin, topics, rates).await?,

@@ -9,6 +9,7 @@ pub mod drain_calls;
 pub(crate) mod dry_run;
 pub mod kafka_calls;
 pub(crate) mod late_answers;
+pub mod log_dir_calls;
 mod lost_nodes;
 pub(crate) mod node_addresses;
 pub mod observe;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use api::KafkaConnect;
 use api::conditions::reasons;
+use api::openshift::builds::{BuildConfig, BuildRequest, INSTANTIATE};
 use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::watch::{Cache, ObjectRef};
+use planner::kafka_connect::call::{ConnectCall, StartBuild};
 use planner::kafka_connect::observed::{ConnectView, LiveConnect};
 use planner::kafka_connect::{references, status};
 use planner::workers::need::WorkerNeed;
 use planner::workers::observed::ObservedWorkers;
 use planner::workers::plan_size::Repeated;
-use planner::workers::roll::WorkerRestart;
 
 use crate::caches::{self, Caches, KAFKA_CONNECT};
 use crate::carry_out;
@@ -39,6 +40,28 @@ impl Connects {
     }
 }
 
+impl Connects {
+    /// Has OpenShift start a Build; `false`: it has started another one meanwhile.
+    async fn start_build(&self, key: &ObjectRef, build: &StartBuild) -> Result<bool, Error> {
+        let StartBuild { namespace, build_config, last_version, annotations } = build;
+        self.means.mandate.check()?;
+        let request = BuildRequest::new(namespace, build_config, *last_version, annotations.clone());
+        let config = ObjectRef::new(namespace, build_config);
+        let (applier, action) = (&self.means.applier, "start a Build of");
+        match applier.create_part::<BuildConfig, _>(action, &config, INSTANTIATE, &request).await {
+            Ok(()) => {
+                tracing::info!(resource = %key, build_config, number = last_version + 1, "OpenShift starts a Build");
+                Ok(true)
+            }
+            Err(error) if status::is_started_meanwhile(error.code(), &error.to_string()) => Ok(false),
+            Err(error) => {
+                let why = status::without_build(&error.to_string(), error.is_forbidden());
+                Err(Error::Refused { reason: reasons::IMAGE_BUILD_FAILED, why })
+            }
+        }
+    }
+}
+
 fn observed_of(view: &ConnectView) -> Option<&ObservedWorkers> {
     let ConnectView::Live(live) = view else { return None };
     Some(&live.observed)
@@ -48,7 +71,7 @@ impl Kind for Connects {
     const NAME: &'static str = KAFKA_CONNECT;
     type Resource = KafkaConnect;
     type Observed = ConnectView;
-    /// Whether the pod of a worker was deleted.
+    /// Whether the pod of a worker was deleted, or a Build started.
     type Said = bool;
 
     fn resources(&self) -> &Cache<KafkaConnect> {
@@ -95,12 +118,11 @@ impl Kind for Connects {
         Ok(answers)
     }
 
-    async fn call(
-        &self,
-        key: &ObjectRef,
-        view: &ConnectView,
-        restart: &WorkerRestart,
-    ) -> Result<bool, Error> {
+    async fn call(&self, key: &ObjectRef, view: &ConnectView, call: &ConnectCall) -> Result<bool, Error> {
+        let restart = match call {
+            ConnectCall::Restart(restart) => restart,
+            ConnectCall::StartBuild(build) => return self.start_build(key, build).await,
+        };
         let Some(pod) = self.pod(view, &restart.pod) else { return Ok(false) };
         workers::restart(&self.means, &self.deleted_pods, key, pod, restart).await
     }

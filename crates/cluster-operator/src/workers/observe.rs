@@ -97,6 +97,8 @@ impl Observer {
         observed.deployments = self.caches.deployments_of(owner);
         observed.secrets = self.caches.secrets_of(owner);
         observed.config_maps = self.caches.config_maps_of(owner);
+        observed.builds = self.caches.builds_of(owner);
+        observed.build_configs = self.caches.build_configs_of(owner);
         observed.others = self.caches.plain_of(owner);
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         let referred = self.referred(key, references, bytes, &mut observed).await?;

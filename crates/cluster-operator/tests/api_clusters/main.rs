@@ -32,6 +32,7 @@ mod lost_volumes;
 mod mirror_maker1;
 mod mirror_maker2;
 mod named_mistakes;
+mod openshift_builds;
 mod overrides;
 mod own_account;
 mod pools;

@@ -261,6 +261,8 @@ pub(crate) fn resource(kind: &str) -> ApiResource {
         "Deployment" | "StatefulSet" => ("apps", "v1"),
         "NetworkPolicy" | "Ingress" => ("networking.k8s.io", "v1"),
         "Route" => ("route.openshift.io", "v1"),
+        "Build" | "BuildConfig" => ("build.openshift.io", "v1"),
+        "ImageStream" => ("image.openshift.io", "v1"),
         "TLSRoute" => ("gateway.networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),

@@ -11,4 +11,5 @@ mod draining;
 mod quotas;
 mod removal;
 mod roll;
+mod volumes;
 mod world;

@@ -187,7 +187,7 @@ impl World {
 }
 
 /// The lines of the user in the file of the broker.
-fn user_lines(plan: &Plan) -> Vec<(String, String)> {
+pub(crate) fn user_lines(plan: &Plan) -> Vec<(String, String)> {
     let map = paper::object(plan, "ConfigMap", POD);
     let text = map["data"]["server.config"].as_str().unwrap();
     let properties = api::properties::parse(text).unwrap();

@@ -54,6 +54,16 @@ pub enum AdminCall {
         /// The brokers that each partition is to be on, by topic.
         moves: BTreeMap<String, BTreeMap<i32, Vec<i32>>>,
     },
+    /// `alterReplicaLogDirs` for replicas that are moved between the log directories of one broker, behind the rate of these moves: without
+    /// that nothing moves.
+    MoveReplicas {
+        /// Node id.
+        broker: i32,
+        /// The rate to set; `None`: it stays as it is.
+        rate: Option<u64>,
+        /// The directory in which each replica is to be, by topic and partition.
+        moves: BTreeMap<String, BTreeMap<i32, String>>,
+    },
     /// `alterPartitionReassignments` that ends moves: these partitions stay where they were.
     CancelMoves {
         /// The partitions, by topic.

@@ -9,6 +9,7 @@ use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::kubernetes_node::KubernetesNode;
+use super::log_dirs_view::LogDirsView;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView, TieredTopics};
 use super::roll_view::RollKafka;
@@ -45,6 +46,8 @@ pub enum Answer {
     BrokersWithReplicas(BTreeSet<i32>),
     /// How far partitions are moved off nodes.
     Drain(DrainView),
+    /// What brokers say of their log directories.
+    LogDirs(LogDirsView),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),
     /// The topics with remote storage.

@@ -15,6 +15,7 @@ mod port_template;
 mod quotas;
 mod storage;
 mod tiered_storage;
+mod volume_removal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -45,8 +46,10 @@ pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
 pub use self::quotas::{FreeSpace, Quotas, QuotasPlugIn, Rate};
+pub(crate) use self::storage::jbod;
 pub use self::storage::{Storage, Volume, VolumeKind};
 pub use self::tiered_storage::TieredStorage;
+pub use self::volume_removal::{VolumeRemoval, VolumeState};
 
 /// Port of the controller listener.
 pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;

@@ -47,6 +47,7 @@ use super::status::{self, Progress};
 use super::transitions::drain::{self, DrainPlan};
 use super::transitions::pool_finalizer;
 use super::transitions::topic_operator;
+use super::transitions::volume_removal::{self, moves::VolumePlan};
 use crate::findings::Problem;
 use crate::overrides::{Overridden, Overriding};
 use crate::pod_words::{is_long_unready, is_ready};
@@ -90,6 +91,7 @@ pub(super) fn complete(
         options,
         quotas,
         drain,
+        volumes: volume_removal::moves::plan(cluster, observed),
         taking_up: taking_up::plan(cluster, certificates, observed, now),
         plan: Plan::default(),
         desired: certificates.objects.clone(),
@@ -140,6 +142,8 @@ struct Draft<'a> {
     quotas: DefaultQuotas,
     /// How nodes that are to leave are emptied.
     drain: DrainPlan,
+    /// How volumes are emptied that are to leave.
+    volumes: VolumePlan,
     /// Which nodes take new certificates up without a restart.
     taking_up: TakingUp,
     plan: Plan,
@@ -162,7 +166,8 @@ impl Draft<'_> {
         self.warnings.extend(self.drain.warnings.values().cloned());
         self.warnings.extend(self.drain.complaint.take());
         self.plan.draining = self.drain.progress.take();
-        if self.drain.look_again {
+        self.warnings.extend(self.volumes.warnings.values().cloned());
+        if self.drain.look_again || self.volumes.look_again {
             self.plan.look_again_in(DRAIN_LOOK_SECONDS);
         }
         self.plan.finalizers.extend(pool_finalizer::changes(self.kafka, self.cluster, self.observed));
@@ -226,19 +231,24 @@ impl Draft<'_> {
             let manual = pod_set::manual_update(cluster, pool, self.observed);
             let own_options = &self.options.memory.own_values;
             let drained = self.drain.remembered.get(&pool.name);
-            let remembered = InKafka { quotas: self.quotas.remembered, own_options, drained };
+            let volumes = self.volumes.remembered.get(&pool.name);
+            let remembered = InKafka { quotas: self.quotas.remembered, own_options, drained, volumes };
             self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
             } else {
-                let drain = self.drain.warnings.get(&pool.name);
-                let status = status::pool(cluster, pool, drain, self.observed, self.now);
+                let of_kafka = [&self.drain.warnings, &self.volumes.warnings].map(|all| all.get(&pool.name));
+                let of_kafka = of_kafka.into_iter().flatten();
+                let status = status::pool(cluster, pool, of_kafka, self.observed, self.now);
                 self.plan.status.pools.insert(pool.name.clone(), status);
             }
         }
         self.pods = pods;
-        self.plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
+        let awaits =
+            |id: i32| cluster.nodes().into_iter().any(|node| node.id == id && volume_removal::awaits(node));
+        let is_held = |id: &i32| certificates.held.contains(id) || awaits(*id);
+        self.plan.roll.wanted.retain(|restart| !is_held(&restart.node));
         self.plan.nodes.sort_by_key(|node| node.id);
     }
 
@@ -382,6 +392,7 @@ impl Draft<'_> {
 
     /// The calls by which nodes are emptied, and the event that tells of them.
     fn drain_calls(&mut self) {
+        self.plan.calls.append(&mut self.volumes.calls);
         self.plan.calls.append(&mut self.drain.calls);
         let call = self.plan.calls.len().saturating_sub(1);
         let event =

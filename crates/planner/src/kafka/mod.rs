@@ -28,6 +28,7 @@ pub mod kubernetes_node;
 mod kubernetes_nodes;
 mod last_advertised;
 mod live_objects;
+pub mod log_dirs_view;
 mod lost;
 pub mod made_size;
 pub mod need;

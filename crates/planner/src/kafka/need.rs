@@ -44,6 +44,8 @@ pub enum Need {
     BrokersWithReplicas,
     /// How far the partitions of these nodes are moved away. Answer: [`Answer::Drain`](super::answer::Answer::Drain).
     Drain(BTreeSet<i32>),
+    /// What these brokers say of these of their log directories, by their paths. Answer: [`Answer::LogDirs`](super::answer::Answer::LogDirs).
+    LogDirs(BTreeMap<i32, BTreeSet<String>>),
     /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
     /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`](super::answer::Answer::BrokerConfigs).
     BrokerConfigs(BTreeMap<i32, String>),

@@ -15,6 +15,7 @@ use super::drain_view::{DrainProgress, DrainView};
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::kubernetes_node::KubernetesNode;
+use super::log_dirs_view::LogDirsView;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
 use super::taken_up::Waiting;
@@ -77,6 +78,8 @@ pub struct Observed {
     pub view: Option<KafkaView>,
     /// How far partitions are moved off nodes; `None`: Kafka was not asked or did not answer.
     pub drain: Option<DrainView>,
+    /// What brokers say of log directories on volumes that leave; `None`: they were not asked or did not answer.
+    pub log_dirs: Option<LogDirsView>,
     /// Since when no partition has arrived of those that are moved off nodes.
     pub draining: Option<DrainProgress>,
     /// What former passes found out about the options that change at run time.

@@ -15,6 +15,7 @@ use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
 use super::transitions::quorum::directory_id_request;
 use super::transitions::scaling::needs_replicas;
 use super::transitions::tiered_storage;
+use super::transitions::volume_removal;
 use super::upkeep_plan::{self, needs_of, refused, unmakeable};
 use super::validate::Invalid;
 use crate::findings::Held;
@@ -101,6 +102,9 @@ fn about_kafka(observed: &Observed) -> Vec<Need> {
     }
     if observed.view.is_some() && observed.tiered_topics.is_none() && tiered_storage::is_taken_out(observed) {
         needs.push(Need::TieredTopics);
+    }
+    if observed.view.is_some() && observed.log_dirs.is_none() {
+        needs.extend(volume_removal::question(observed));
     }
     needs.retain(|need| observed.silence(need).is_none());
     needs

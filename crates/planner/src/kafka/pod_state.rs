@@ -43,14 +43,15 @@ fn has_role(pod: &Pod, label: &str) -> bool {
 }
 
 /// Whether a restart destroys records of a pod: one of the volumes with Kafka's logs ends with the pod, or the pod that takes
-/// its place does not have it. `desired` is the pod as it stands in the pod set.
-pub fn loses_storage(live: &Pod, desired: &Pod) -> bool {
+/// its place does not have it. `desired` is the pod as it stands in the pod set;
+/// `is_empty` says of which volumes Kafka has just said that nothing is on them.
+pub fn loses_storage(live: &Pod, desired: &Pod, is_empty: impl Fn(&str) -> bool) -> bool {
     let wanted = desired.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
     let kept = |volume: &Volume| {
         let claim = claim_of(volume);
         claim.is_some() && wanted.iter().any(|volume| claim_of(volume) == claim)
     };
-    data_volumes(live).any(|volume| !kept(volume))
+    data_volumes(live).any(|volume| !kept(volume) && !is_empty(&volume.name))
 }
 
 /// The volumes with Kafka's logs.
@@ -105,8 +106,10 @@ mod tests {
         let claim = json!({"name": "data-1", "persistentVolumeClaim": {"claimName": "data-1-c-p-0"}});
         let ephemeral = json!({"name": "data-1", "emptyDir": {}});
         let other = json!({"name": "data-1", "persistentVolumeClaim": {"claimName": "data-2-c-p-0"}});
-        assert!(!loses_storage(&pod(&claim), &pod(&claim)));
-        assert!(loses_storage(&pod(&ephemeral), &pod(&ephemeral)));
-        assert!(loses_storage(&pod(&claim), &pod(&other)));
+        let none = |_: &str| false;
+        assert!(!loses_storage(&pod(&claim), &pod(&claim), none));
+        assert!(loses_storage(&pod(&ephemeral), &pod(&ephemeral), none));
+        assert!(loses_storage(&pod(&claim), &pod(&other), none));
+        assert!(!loses_storage(&pod(&claim), &pod(&other), |volume| volume == "data-1"));
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn of_pod(
     if is_asked_for(live, set.map(AsRef::as_ref)) {
         found.add_asked_for();
     }
-    for volume in &node.pool.volumes {
+    for volume in node.pool.volumes_of(node.id) {
         let claim = observed.claims.get(&names::persistent_volume_claim(volume.id, &pod));
         if claim.is_some_and(|claim| has_condition(claim, "FileSystemResizePending")) {
             let note = "a volume grew and its file system must be resized";

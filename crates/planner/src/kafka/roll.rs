@@ -336,7 +336,11 @@ fn nodes(
             served: situation.served,
             unscheduled: situation.unscheduled,
             loses_storage: loses_claims
-                || live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
+                || live.is_some_and(|(live, desired)| {
+                    pod_state::loses_storage(live, desired, |volume| {
+                        node.pool.removal.is_empty(node.id, volume)
+                    })
+                }),
             loses_claims,
             recovers: None,
             reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),

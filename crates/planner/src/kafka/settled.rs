@@ -6,6 +6,7 @@ use kube_core::ResourceExt;
 use super::address_switch;
 use super::addresses;
 use super::cluster::Cluster;
+use super::config::live;
 use super::last_advertised;
 use super::observed::Observed;
 use super::older::{fields, implied, words, zookeeper};
@@ -16,6 +17,7 @@ use super::transitions::pools;
 use super::transitions::quorum::QuorumState;
 use super::transitions::tiered_storage;
 use super::transitions::upgrade::Upgrade;
+use super::transitions::volume_removal::Cordons;
 use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, settle_node_config, validate};
 use crate::findings::{Findings, Held, Warning};
 
@@ -59,7 +61,9 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
 fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
     let Wanted { mut cluster, pools, node_config, logging, metrics, certificates, .. } = wanted;
     let quorum = QuorumState::of(observed);
-    cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
+    let level = observed.view.as_ref().and_then(|view| view.metadata_level);
+    let cordons = Cordons(live::can_cordon(cluster.version.model(), level));
+    cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, cordons, findings);
     settle_node_config(&node_config, &mut cluster, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
     cluster.cluster_id = ClusterId::of(observed).into_id();

@@ -231,11 +231,11 @@ fn leads_in(object: &ObjectId, cluster: &Cluster, listener: &Listener) -> bool {
     object.name == name
 }
 
-/// The status of a pool.
-pub fn pool(
+/// The status of a pool. `of_kafka` says how far nodes and volumes are emptied.
+pub fn pool<'a>(
     cluster: &Cluster,
     pool: &Pool,
-    drain: Option<&Warning>,
+    of_kafka: impl Iterator<Item = &'a Warning>,
     observed: &Observed,
     now: Timestamp,
 ) -> KafkaNodePoolStatus {
@@ -243,7 +243,7 @@ pub fn pool(
     let old = raw.and_then(|raw| raw.status.as_ref());
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
     conditions.extend(plug_ins::missing(cluster, pool, observed).iter().map(warning));
-    conditions.extend(drain.map(warning));
+    conditions.extend(of_kafka.map(warning));
     conditions.extend(raw.and_then(|raw| deleted_in_the_foreground(raw)));
     conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();

@@ -1,16 +1,19 @@
 //! Images with plug-ins that are built for a KafkaConnect (`spec.build`).
 //!
-//! [`read`] makes an [`ImageBuild`] of the resource, with its [`dockerfile`]; [`objects`] makes the pod of that; [`decide`] says
-//! which image the workers have now, and whether there is to be a build: one pod, whose end and last words Kubernetes keeps in
-//! its status. Nothing waits for it.
+//! [`read`] makes an [`ImageBuild`] of the resource, with its [`dockerfile`]; [`objects`] makes the pod of that, or [`openshift`] the
+//! BuildConfig; [`decide`] says which image the workers have now, and whether there is to be a build: one pod, or one Build of OpenShift,
+//! whose end and last words are in its status ([`run`], [`outcome`]). Nothing waits for it.
 
 pub(crate) mod decide;
 pub(crate) mod dockerfile;
 pub(crate) mod objects;
+pub(crate) mod openshift;
 pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod read;
 pub(crate) mod reference;
+mod run;
+mod start;
 
 use ::objects::{Owner, Pairs};
 use api::kafka_connect::KafkaConnectTemplate;
@@ -30,11 +33,31 @@ pub(crate) struct Options {
     pub push: Vec<String>,
 }
 
+/// By which means images are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A pod with Buildah.
+    Buildah,
+    /// The builds of OpenShift.
+    OpenShift(Target),
+}
+
+/// Where an image goes that OpenShift builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A registry.
+    Registry,
+    /// An ImageStream of the namespace.
+    ImageStream,
+}
+
 /// An image that is to be built.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageBuild {
     /// The resource.
     pub owner: Owner,
+    /// By which means.
+    pub way: Way,
     /// Where the image goes.
     pub output: String,
     /// The image that plug-ins are added to.
@@ -60,7 +83,7 @@ pub(crate) struct ImageBuild {
 }
 
 impl ImageBuild {
-    /// The name of the pod and of its ServiceAccount.
+    /// The name of the pod and of its ServiceAccount, or of the BuildConfig.
     pub(crate) fn name(&self) -> String {
         names::connect::build(&self.owner.name)
     }

@@ -8,18 +8,20 @@ use api::kafka_connect::KafkaConnectStatus;
 use api::kinds;
 use jiff::Timestamp;
 
+use super::call::ConnectCall;
 use super::status::{self, Progress};
 use super::{build, validate};
 use crate::findings::{self, Findings};
+use crate::plan;
 use crate::referred::Referred;
 use crate::status::refused;
 use crate::workers::need::WorkerNeed;
 use crate::workers::observed::{ObservedWorkers, Plugins};
-use crate::workers::plan::{self, WorkerDraft};
+use crate::workers::plan::{self as worker_plan, WorkerDraft};
 use crate::workers::{plug_ins, sharing};
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing.
-pub type ConnectPlan = plan::WorkerPlan<Option<KafkaConnectStatus>>;
+pub type ConnectPlan = plan::Plan<WorkerNeed, ConnectCall, Option<KafkaConnectStatus>>;
 
 /// Seconds after which a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN_SECONDS: u64 = 60;
@@ -50,7 +52,7 @@ pub fn plan(connect: &KafkaConnect, observed: &ObservedWorkers, now: Timestamp) 
     workers.build_annotations = image.annotations;
     let has_image = image.image.is_some();
     workers.image = image.image.unwrap_or_default();
-    let mut draft = plan::draft(&workers, observed, now);
+    let mut draft = worker_plan::draft(&workers, observed, now);
     let needs: Vec<WorkerNeed> = image.needs.into_iter().chain(draft.needs.drain(..)).collect();
     if !needs.is_empty() {
         return ConnectPlan::asking(needs);
@@ -84,6 +86,7 @@ pub fn plan(connect: &KafkaConnect, observed: &ObservedWorkers, now: Timestamp) 
             return ConnectPlan::asking(vec![need]);
         }
     }
+    let start = image.start.map(ConnectCall::StartBuild);
     let progress = Progress { waiting_for: &waiting_for, stuck };
     let mut status = status::of(connect, &workers, &findings.warnings, &progress, now);
     if let (true, Plugins::Known(plugins)) = (serves, &observed.plugins) {
@@ -94,7 +97,7 @@ pub fn plan(connect: &KafkaConnect, observed: &ObservedWorkers, now: Timestamp) 
         apply,
         delete,
         events: restart.iter().flat_map(|restart| restart.events(0)).collect(),
-        calls: restart.into_iter().collect(),
+        calls: restart.into_iter().map(ConnectCall::Restart).chain(start).collect(),
         status: Some(status),
         look_again: look_again
             .into_iter()

@@ -54,6 +54,11 @@ pub fn of(
     }
 }
 
+/// Whether OpenShift refuses a Build because the last one of the BuildConfig is another by now.
+pub fn is_started_meanwhile(code: Option<u16>, why: &str) -> bool {
+    code == Some(409) || (code == Some(400) && why.contains("LastVersion"))
+}
+
 /// What is said when Kubernetes refuses an object of an image build. `is_forbidden`: because of a rule, which may be the pod security
 /// level of a namespace.
 pub fn without_build(why: &str, is_forbidden: bool) -> String {

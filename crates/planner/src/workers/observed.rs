@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::StrimziPodSet;
 use api::agent::PlugIn;
 use api::common::connector::ConnectorPlugin;
+use api::openshift::builds::Build;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{DesiredObject, Live, ObjectId};
@@ -47,6 +48,10 @@ pub struct ObservedWorkers {
     pub referred_config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// ConfigMaps that it refers to and that were not read, each with why.
     pub unread_config_maps: BTreeMap<String, String>,
+    /// Builds of OpenShift of the resource, by name; `None`: they are not known.
+    pub builds: Option<BTreeMap<String, Arc<Build>>>,
+    /// The number of the last Build of each of its BuildConfigs, by name.
+    pub build_configs: BTreeMap<String, i64>,
     /// Every other live object of the resource.
     pub others: LiveObjects,
     /// What objects say that have names which the workers need, for those that a plan asked for; `None`: there is none.

@@ -9,11 +9,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{ObjectId, Stored};
 use pki::{Material, SecretPem};
 use planner::completion::complete;
+use planner::kafka_connect::call::ConnectCall;
 use planner::kafka_connect::observed::{ConnectView, LiveConnect};
 use planner::kafka_connect::plan::ConnectPlan;
 use planner::live_object::LiveObject;
 use planner::workers::need::{Silence, SilenceKind, WorkerAnswer, WorkerNeed};
 use planner::workers::observed::ObservedWorkers;
+use planner::workers::roll::WorkerRestart;
 use serde_json::{Value, json};
 
 /// A certificate and its key, for tests alone.
@@ -157,7 +159,7 @@ impl Connect {
             self.observed.config_maps.retain(|known, _| known != name || deletion.object.kind != "ConfigMap");
             self.observed.others.remove(&deletion.object);
         }
-        for restart in &plan.calls {
+        for restart in restarts(plan) {
             self.observed.pods.remove(&restart.pod);
         }
         if let Some(status) = &plan.status {
@@ -201,6 +203,11 @@ pub(crate) fn planned(manifest: &str) -> (ObservedWorkers, ConnectPlan) {
     let connect = Connect::new(manifest);
     let plan = connect.plan();
     (connect.observed, plan)
+}
+
+/// The workers that a plan restarts.
+pub(crate) fn restarts(plan: &ConnectPlan) -> Vec<&WorkerRestart> {
+    plan.calls.iter().filter_map(ConnectCall::restart).collect()
 }
 
 /// An object of a plan.

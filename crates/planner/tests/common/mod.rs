@@ -14,6 +14,7 @@ pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
 pub(crate) mod mirror;
+pub(crate) mod planned;
 pub(crate) mod roll;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::kubernetes_node::KubernetesNode;
+use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
@@ -44,6 +46,9 @@ use planner::live_object::LiveObject;
 use planner::ownership::Holder;
 use planner::settings::PlanSettings;
 use serde_json::{Value, json};
+
+#[allow(unused_imports, reason = "every test file uses its own part")]
+pub(crate) use self::planned::{condition, kafka_status, object, pool_status, warning_with};
 
 /// A cluster on paper.
 #[derive(Clone)]
@@ -72,6 +77,8 @@ pub(crate) struct World {
     pub tiered_topics: Option<TieredTopics>,
     /// How far nodes are emptied; `None`: Kafka does not say.
     pub drain: Option<DrainView>,
+    /// What brokers say of their log directories, or why they do not.
+    pub log_dirs: Result<LogDirsView, SilenceKind>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
     /// Which certificates pods use; others read theirs at the start alone.
@@ -142,6 +149,7 @@ impl World {
             default_quotas: None,
             tiered_topics: None,
             drain: None,
+            log_dirs: Err(SilenceKind::Late),
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
             held_topics: None,
@@ -217,6 +225,10 @@ impl World {
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
             Need::Drain(_) => self.drain.clone().map_or_else(unknown, Answer::Drain),
+            Need::LogDirs(_) => match &self.log_dirs {
+                Ok(view) => Answer::LogDirs(view.clone()),
+                Err(kind) => Answer::Unknown(Silence::new(*kind, "paper does not answer")),
+            },
             Need::Recoveries(pods) => {
                 let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
                 Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())
@@ -465,36 +477,4 @@ impl World {
 
 fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
     Arc::new(serde_json::from_value(object).unwrap())
-}
-
-/// The planned status of the Kafka resource, as it is written.
-pub(crate) fn kafka_status(plan: &Plan) -> Value {
-    serde_json::to_value(&plan.status.kafka).unwrap()
-}
-
-/// The planned status of a pool, as it is written.
-pub(crate) fn pool_status(plan: &Plan, pool: &str) -> Value {
-    serde_json::to_value(&plan.status.pools[pool]).unwrap()
-}
-
-/// The condition of a type in a planned status.
-pub(crate) fn condition(plan: &Plan, type_: &str) -> Option<Value> {
-    let status = kafka_status(plan);
-    let conditions = status["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == type_).cloned()
-}
-
-/// A planned object.
-pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
-    let found =
-        plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
-    &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
-}
-
-/// The message of the warning with a reason in the planned status.
-pub(crate) fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
-    let status = kafka_status(plan);
-    let conditions = status["conditions"].as_array()?;
-    let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;
-    found["message"].as_str().map(str::to_owned)
 }

@@ -7,7 +7,7 @@ use planner::kafka_connect::plan::ConnectPlan;
 use planner::pod_set::plan::{PodCall, ResizeCall};
 use serde_json::json;
 
-use crate::common::connect::{Connect, verdict};
+use crate::common::connect::{Connect, restarts, verdict};
 use crate::common::reference;
 
 const SET: &str = "pipes-connect";
@@ -77,8 +77,8 @@ fn what_kubernetes_cannot_do_takes_a_restart_and_so_does_everything_without_the_
         );
     });
     let plan = connect.plan();
-    assert_eq!((plan.calls.len(), plan.calls[0].pod.as_str()), (1, call.pod.as_str()));
-    assert!(plan.calls[0].notes.join(";").contains("no such quality of service"), "{:?}", plan.calls);
+    assert_eq!((plan.calls.len(), restarts(&plan)[0].pod.as_str()), (1, call.pod.as_str()));
+    assert!(restarts(&plan)[0].notes.join(";").contains("no such quality of service"), "{:?}", plan.calls);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::common::connect::{Connect, secret, verdict};
+use crate::common::connect::{Connect, restarts, secret, verdict};
 use crate::common::reference;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -71,7 +71,7 @@ fn a_machine_that_died_keeps_the_other_workers_from_nothing() {
     connect.now = now + SignedDuration::from_hours(1);
     let plan = connect.plan();
     assert_eq!(
-        plan.calls.first().map(|restart| restart.pod.as_str()),
+        restarts(&plan).first().map(|restart| restart.pod.as_str()),
         Some("pipes-connect-0"),
         "{:?}",
         plan.waiting_for

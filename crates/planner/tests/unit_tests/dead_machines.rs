@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::connect::{Connect, secret, verdict};
+use crate::common::connect::{Connect, restarts, secret, verdict};
 use crate::common::{World, condition, reference, warning_with};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
@@ -96,7 +96,7 @@ fn a_worker_that_the_roll_deleted_on_a_dead_machine_keeps_the_others_from_nothin
         connect.observed.pod_sets.insert("pipes-connect".to_owned(), Arc::new(set));
     }
     let plan = connect.plan();
-    let goes = plan.calls.first().map(|restart| restart.pod.as_str());
+    let goes = restarts(&plan).first().map(|restart| restart.pod.as_str());
     assert_eq!(goes, Some("pipes-connect-0"), "{:?}", plan.waiting_for);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::connect::{Connect, certificate, has, object, secret, verdict};
+use crate::common::connect::{Connect, certificate, has, object, restarts, secret, verdict};
 use crate::common::reference;
 use api::agent::PlugIn;
 use planner::kafka_connect::plan::ConnectPlan;
@@ -139,13 +139,13 @@ fn a_changed_secret_restarts_the_workers_one_by_one_and_only_for_the_keys_that_a
     connect.apply(&plan);
     let plan = connect.plan();
     assert_eq!(plan.calls.len(), 1);
-    assert_eq!(plan.calls[0].pod, "pipes-connect-0");
-    assert!(plan.calls[0].notes[0].contains("credentials"), "{:?}", plan.calls);
+    assert_eq!(restarts(&plan)[0].pod, "pipes-connect-0");
+    assert!(restarts(&plan)[0].notes[0].contains("credentials"), "{:?}", plan.calls);
     connect.apply(&plan);
     assert!(connect.plan().calls.is_empty(), "the other one waits for the first");
     connect.make_pods();
     let plan = connect.plan();
-    assert_eq!(plan.calls[0].pod, "pipes-connect-1");
+    assert_eq!(restarts(&plan)[0].pod, "pipes-connect-1");
     connect.settle();
     assert!(connect.plan().calls.is_empty());
 }
@@ -158,7 +158,7 @@ fn a_worker_that_is_not_ready_restarts_first_and_one_that_needs_no_restart_is_wa
     connect.unready("pipes-connect-1");
     let plan = connect.plan();
     connect.apply(&plan);
-    assert_eq!(connect.plan().calls[0].pod, "pipes-connect-1");
+    assert_eq!(restarts(&connect.plan())[0].pod, "pipes-connect-1");
 
     let mut connect = pipes();
     connect.settle();
@@ -170,7 +170,7 @@ fn a_worker_that_is_not_ready_restarts_first_and_one_that_needs_no_restart_is_wa
         .unwrap()
         .extend(serde_json::from_value::<std::collections::BTreeMap<String, String>>(asked).unwrap());
     connect.observed.pods.insert("pipes-connect-0".to_owned(), std::sync::Arc::new(pod));
-    assert_eq!(connect.plan().calls[0].pod, "pipes-connect-0");
+    assert_eq!(restarts(&connect.plan())[0].pod, "pipes-connect-0");
     connect.unready("pipes-connect-1");
     assert!(connect.plan().calls.is_empty(), "no second worker is taken away");
 }
@@ -200,7 +200,7 @@ fn a_restart_that_was_asked_for_on_the_pod_set_is_remembered_until_every_pod_had
     let annotations = &object(&plan, "StrimziPodSet", "pipes-connect")["metadata"]["annotations"];
     assert_eq!(annotations["strimzi.io/manual-rolling-update"], "false");
     connect.apply(&plan);
-    assert_eq!(connect.plan().calls[0].pod, "pipes-connect-0");
+    assert_eq!(restarts(&connect.plan())[0].pod, "pipes-connect-0");
 }
 
 #[test]

@@ -18,14 +18,14 @@ use crate::common;
 use crate::common::mirror::Mirror;
 
 /// A resource on paper, with what is there of the old and the new.
-struct Older {
-    resource: Value,
+pub(crate) struct Older {
+    pub(crate) resource: Value,
     made: Option<Value>,
     deployments: BTreeMap<String, Arc<Deployment>>,
 }
 
 impl Older {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let resource = json!({
             "apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaMirrorMaker",
             "metadata": {"name": "orders", "namespace": "ns", "uid": "u", "generation": 3, "labels": {"team": "a"}},
@@ -41,7 +41,7 @@ impl Older {
         Self { resource, made: None, deployments: BTreeMap::new() }
     }
 
-    fn plan(&self) -> MirrorMakerPlan {
+    pub(crate) fn plan(&self) -> MirrorMakerPlan {
         let resource: KafkaMirrorMaker = serde_json::from_value(self.resource.clone()).unwrap();
         let made = self.made.clone().map(|made| Arc::new(serde_json::from_value(made).unwrap()));
         let observed = ObservedWorkers {

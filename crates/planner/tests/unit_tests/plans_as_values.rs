@@ -19,6 +19,7 @@ use crate::common::connect::{Connect, certificate, secret};
 use crate::common::mirror::Mirror;
 use crate::common::reference;
 use crate::connectors::World;
+use crate::kafka_mirror_maker::Older;
 
 const MARK: &str = "hunter2-of-the-database";
 
@@ -105,6 +106,21 @@ fn of_a_mirror_and_its_connectors() {
         let made = calls.iter().find(|call| call["Connector"]["name"] == "src->dst.MirrorSourceConnector");
         let made = &made.unwrap_or_else(|| panic!("{calls:?}"))["Connector"]["doing"]["call"]["Create"];
         assert_eq!(made["config"]["source.cluster.alias"], "src");
+    }
+}
+
+#[test]
+fn of_an_older_mirror() {
+    for authentication in authentications("own") {
+        let mut older = Older::new();
+        older.resource["spec"]["consumer"]["authentication"] = authentication.clone();
+        let value = printed(&older.plan());
+        let source = &spec_of(&value, "KafkaMirrorMaker2")["mirrors"][0]["source"];
+        assert_eq!(
+            source["authentication"], authentication,
+            "it refers to the Secret, which nobody reads for it"
+        );
+        assert_eq!(value["calls"], json!([]));
     }
 }
 

@@ -163,7 +163,7 @@ async fn share() -> Shared {
     let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
     let namespace = furnish(server, &node).await;
     let (variables, log) = (variables(&namespace, &node, CLUSTER), Log::default());
-    let operator = Running::start(server, None, &variables, &log, LEVEL, None).await;
+    let operator = Running::start(server, None, &variables, &log, LEVEL, (None, None)).await;
     Shared { server, node, namespace, operator, log }
 }
 

@@ -1,4 +1,4 @@
-// Modules of which build.sh takes definitions of other people's kinds, for the end-to-end tests of listeners.
+// Modules of which build.sh takes definitions of other people's kinds, for the end-to-end tests of listeners and for the tests of OpenShift's builds.
 module kastellan.io/e2e/definitions
 
 go 1.24.0

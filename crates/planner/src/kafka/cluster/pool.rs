@@ -6,11 +6,9 @@ use api::kafka::template::KafkaClusterTemplate;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::Warning;
-use super::storage::{Storage, Volume};
+use super::storage::{DATA_MOUNT, Storage, Volume, jbod};
+use super::volume_removal::VolumeRemoval;
 use crate::process::JvmOptions;
-
-/// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
-const DATA_MOUNT: &str = "/var/lib/kafka/data";
 
 /// A node pool.
 #[derive(Debug, Clone)]
@@ -43,8 +41,10 @@ pub struct Pool {
     pub emptied: bool,
     /// What has to come before the pool gets all the nodes that it asks for; it comes by itself.
     pub waits_for: Option<String>,
-    /// Volumes of every node, in the order of their ids; at least one.
+    /// Volumes of the nodes, in the order of their ids; at least one. A node has those of [`Self::volumes_of`].
     pub volumes: Vec<Volume>,
+    /// Those of them that are no longer asked for, and what keeps them.
+    pub removal: VolumeRemoval,
     /// Whether the storage is of type `jbod` (then mounts carry the volume id).
     pub jbod: bool,
     /// The storage as JSON, as remembered in the annotation of the pod set.
@@ -60,6 +60,13 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// The volumes of a node: those that are no longer asked for stay until nothing is on them.
+    pub fn volumes_of(&self, node: i32) -> impl Iterator<Item = &Volume> {
+        let is_released =
+            move |volume: &Volume| volume.id.is_some_and(|id| self.removal.is_released(node, id));
+        self.volumes.iter().filter(move |volume| !is_released(volume))
+    }
+
     /// `/var/lib/kafka/data` or `/var/lib/kafka/data-<id>`.
     pub fn mount_path(volume: &Volume) -> String {
         match volume.id {
@@ -76,7 +83,7 @@ impl Pool {
     /// `data` or `data-<id>`.
     pub fn volume_name(volume: &Volume) -> String {
         match volume.id {
-            Some(id) => format!("data-{id}"),
+            Some(id) => jbod::volume_name(id),
             None => "data".to_owned(),
         }
     }

@@ -2,6 +2,30 @@
 
 use std::collections::BTreeMap;
 
+/// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
+pub(super) const DATA_MOUNT: &str = "/var/lib/kafka/data";
+
+/// What the ids of the volumes of a `jbod` storage lead to.
+pub(crate) mod jbod {
+    use super::DATA_MOUNT;
+
+    /// The name of a volume in a pod.
+    pub(crate) fn volume_name(id: i32) -> String {
+        format!("data-{id}")
+    }
+
+    /// The log directory of a node on a volume.
+    pub(crate) fn log_dir(id: i32, node: i32) -> String {
+        format!("{DATA_MOUNT}-{id}/kafka-log{node}")
+    }
+
+    /// The id of the volume on which a log directory of a node lies.
+    pub(crate) fn volume_of(log_dir: &str, node: i32) -> Option<i32> {
+        let (id, of_node) = log_dir.strip_prefix(DATA_MOUNT)?.strip_prefix('-')?.split_once("/kafka-log")?;
+        id.parse().ok().filter(|_| of_node.parse() == Ok(node))
+    }
+}
+
 /// A volume of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {

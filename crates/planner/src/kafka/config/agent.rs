@@ -63,7 +63,7 @@ pub(crate) fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         keystores,
         client_authorities: CLUSTER_TRUST.into(),
         metadata_log_dir: metadata.into(),
-        log_dirs: pool.volumes.iter().map(|volume| Pool::log_dir(volume, node.id).into()).collect(),
+        log_dirs: pool.volumes_of(node.id).map(|volume| Pool::log_dir(volume, node.id).into()).collect(),
         initial_controllers: initial_controllers(cluster, node),
         static_voters: cluster.quorum == Quorum::Static,
         controller_port: pool.controller.then_some(CONTROLLER_PORT),

@@ -19,6 +19,7 @@ use crate::kafka::cluster::{Cluster, Warning};
 use crate::kafka::need::Need;
 use crate::kafka::observed::{BrokerConfigs, Observed};
 
+pub(crate) use self::cordon::is_possible as can_cordon;
 use self::memory::{OptionChange, OptionMemory, RunTimeValue, SettledOptions};
 use self::option::{Goal, Look, Steps};
 use self::own_value::OwnValue;
@@ -135,6 +136,11 @@ fn live_fingerprint(cluster: &Cluster, live: &LiveOptions<'_>) -> String {
     }
     for id in cluster.pools.iter().flat_map(|pool| &pool.drained) {
         add(&mut text, cordon::OPTION, &id.to_string());
+    }
+    for (pool, id) in cluster.pools.iter().flat_map(|pool| pool.nodes.iter().map(move |id| (pool, *id))) {
+        for path in pool.removal.cordoned(id) {
+            add(&mut text, cordon::OPTION, &path);
+        }
     }
     fingerprint::short(text.as_bytes())
 }

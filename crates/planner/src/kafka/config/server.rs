@@ -47,7 +47,8 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     if let Some(volume) = pool.metadata_volume() {
         lines.set("metadata.log.dir", Pool::log_dir(volume, node.id));
     }
-    let log_dirs: Vec<String> = pool.volumes.iter().map(|volume| Pool::log_dir(volume, node.id)).collect();
+    let log_dirs: Vec<String> =
+        pool.volumes_of(node.id).map(|volume| Pool::log_dir(volume, node.id)).collect();
     lines.set("log.dirs", log_dirs.join(","));
     internal_tls(cluster, &mut lines, ports::CONTROL_PLANE_OPTIONS);
     if pool.broker {

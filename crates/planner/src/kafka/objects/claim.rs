@@ -20,7 +20,7 @@ pub(crate) fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<Persisten
     let owner = cluster.owner_of_pool(node.pool);
     let template = node.pool.templates.persistent_volume_claim.as_ref();
     let mut claims = Vec::new();
-    for volume in &node.pool.volumes {
+    for volume in node.pool.volumes_of(node.id) {
         let VolumeKind::Claim { size, class, classes_of_nodes, selector, delete_claim, attributes_class } =
             &volume.kind
         else {

@@ -120,7 +120,7 @@ fn volumes(
     token: bool,
 ) -> Vec<Volume> {
     let mut volumes = Vec::new();
-    for data in &node.pool.volumes {
+    for data in node.pool.volumes_of(node.id) {
         let name = Pool::volume_name(data);
         volumes.push(match &data.kind {
             VolumeKind::Ephemeral { size_limit } => volume::empty(&name, size_limit.as_deref()),
@@ -147,7 +147,7 @@ fn volumes(
 
 fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool) -> Container {
     let pool = node.pool;
-    let data = pool.volumes.iter();
+    let data = pool.volumes_of(node.id);
     let mut mounts: Vec<_> =
         data.map(|data| volume::mount(&Pool::volume_name(data), &Pool::mount_path(data))).collect();
     mounts.extend([

@@ -11,6 +11,7 @@ use crate::kafka::cluster::{Cluster, Node, Pool, Quorum, Resizing};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::observed::Observed;
 use crate::kafka::transitions::drain::Drained;
+use crate::kafka::transitions::volume_removal::RemovedVolumes;
 use crate::workload::manual_update::ManualUpdate;
 use crate::workload::pod_set;
 
@@ -23,6 +24,8 @@ pub(crate) struct InKafka<'a> {
     pub own_options: &'a BTreeSet<(i32, String)>,
     /// Nodes of the pool that are emptied.
     pub drained: Option<&'a Drained>,
+    /// Volumes that leave the pool, or left it.
+    pub volumes: Option<&'a RemovedVolumes>,
 }
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
@@ -50,6 +53,8 @@ pub(crate) fn of_pool(
         annotations::DRAINED_NODES,
         in_kafka.drained.map(|drained| json(drained).to_string()),
     );
+    let volumes = in_kafka.volumes.map(|volumes| json(volumes).to_string());
+    object = object.maybe_annotation(annotations::REMOVED_VOLUMES, volumes);
     if in_kafka.quotas {
         object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
     }

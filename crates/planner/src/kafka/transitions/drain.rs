@@ -29,7 +29,7 @@ use self::moves::Moves;
 use self::traces::Traces;
 
 /// Bytes per second that a broker sends, and that it receives, where the resource names none: 50 MiB, as for changes of topics.
-const USUAL_RATE: u64 = 50 * 1024 * 1024;
+pub(crate) const USUAL_RATE: u64 = 50 * 1024 * 1024;
 
 /// What there may be in Kafka of the drain of a pool's nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ fn wanted_of(pool: &Pool) -> Option<(&str, &BTreeSet<i32>)> {
 }
 
 /// The rate that the Kafka resource asks for.
-fn rate(observed: &Observed) -> Result<u64, Warning> {
+pub(crate) fn rate(observed: &Observed) -> Result<u64, Warning> {
     let all = observed.kafka.as_ref().and_then(|kafka| kafka.metadata.annotations.as_ref());
     let Some(text) = all.and_then(|all| all.get(annotations::DRAIN_RATE)) else { return Ok(USUAL_RATE) };
     let rate = Quantity::parse(text).and_then(Quantity::whole);

@@ -19,4 +19,5 @@ pub(crate) mod size;
 pub(crate) mod tiered_storage;
 pub(crate) mod topic_operator;
 pub(crate) mod upgrade;
+pub(crate) mod volume_removal;
 pub(crate) mod volumes;

@@ -13,6 +13,7 @@ use super::quorum::QuorumState;
 use super::roles::{self, RoleChange};
 use super::scaling::{GrowthHold, Scaler, Scaling, Wish};
 use super::size::{self, MAX_CONTROLLERS, Size};
+use super::volume_removal::{self, Cordons};
 use super::volumes::{self, Volumes};
 use crate::findings::{Findings, Held, HeldPart};
 use crate::kafka::cluster::Pool;
@@ -26,6 +27,7 @@ pub(crate) fn settle(
     wanted: &[WantedPool],
     observed: &Observed,
     quorum: &QuorumState,
+    cordons: Cordons,
     findings: &mut Findings,
 ) -> Vec<Pool> {
     let existing = Existing::of(observed);
@@ -45,6 +47,7 @@ pub(crate) fn settle(
         observed,
         cluster,
         quorum,
+        cordons,
         too_large: too_large(wanted, &existing, observed.settings.max_nodes, findings),
         existing: existing.clone(),
     };
@@ -148,6 +151,8 @@ struct Settler<'a> {
     cluster: &'a str,
     existing: Existing,
     quorum: &'a QuorumState,
+    /// Whether Kafka can keep new replicas away from a log directory.
+    cordons: Cordons,
     /// Pools that would make the cluster too large.
     too_large: BTreeSet<String>,
 }
@@ -218,6 +223,10 @@ impl Settler<'_> {
         let asked = &wanted.storage;
         let set = self.observed.pod_sets.get(&names::pod_set(self.cluster, &pool.name));
         let volumes = volumes::of(asked, set.map(AsRef::as_ref));
+        let removed = match &volumes {
+            Volumes::Changing { removed, .. } => removed.clone(),
+            Volumes::Settled | Volumes::Kept { .. } => BTreeSet::new(),
+        };
         if let Volumes::Kept { why, .. } = &volumes {
             let held = Held {
                 reason: reasons::KAFKA_STORAGE.to_owned(),
@@ -231,7 +240,8 @@ impl Settler<'_> {
             pool.warnings.push(held.warning());
             findings.hold(held);
         }
-        pool.use_storage(volumes.storage(asked));
+        let storage = volumes.storage(asked);
+        volume_removal::settle(pool, &storage, &removed, self.cluster, self.cordons, self.observed, findings);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use api::common::storage::{Storage as RawStorage, Volume as RawVolume};
 use api::{StrimziPodSet, annotations};
 use objects::quantity::Quantity;
 
@@ -19,7 +20,7 @@ pub(crate) enum Volumes {
     Changing {
         /// Ids of the volumes that every node gets.
         added: BTreeSet<i32>,
-        /// Ids of the volumes that every node loses.
+        /// Ids of the volumes that every node loses, once nothing is on them.
         removed: BTreeSet<i32>,
     },
     /// What is asked for cannot be had with what there is: the storage in use stays.
@@ -41,10 +42,33 @@ impl Volumes {
     }
 }
 
+/// The storage that the nodes of a pool were made with, as its pod set remembers it.
+pub(crate) fn remembered(pod_set: Option<&StrimziPodSet>) -> Option<Storage> {
+    in_use(pod_set?.metadata.annotations.as_ref()?.get(annotations::STORAGE)?)
+}
+
+/// The storage that is asked for, with volumes of the one in use that stay for now. Where none that is asked for is marked to hold the
+/// metadata log, it stays where it is.
+pub(crate) fn with_kept(asked: &Storage, in_use: &Storage, kept: &BTreeSet<i32>) -> Storage {
+    let read = |storage: &Storage| serde_json::from_str::<RawStorage>(&storage.json).ok();
+    let (Some(mut raw), Some(old)) = (read(asked), read(in_use)) else { return in_use.clone() };
+    let mut volumes = raw.volumes.take().unwrap_or_default();
+    let is_marked = volumes.iter().any(|volume| volume.kraft_metadata.is_some());
+    let stays = |volume: &RawVolume| volume.id.is_some_and(|id| kept.contains(&id));
+    for mut volume in old.volumes.into_iter().flatten().filter(stays) {
+        volume.kraft_metadata = volume.kraft_metadata.filter(|_| !is_marked);
+        volumes.push(volume);
+    }
+    volumes.sort_by_key(|volume| volume.id);
+    raw.volumes = Some(volumes);
+    let mut unheard = Findings::default();
+    let storage = storage::read(&raw, "", &mut unheard);
+    if unheard.problems.is_empty() { storage } else { in_use.clone() }
+}
+
 /// Decides; the pod set of a pool remembers with which storage its nodes were made.
 pub(crate) fn of(asked: &Storage, pod_set: Option<&StrimziPodSet>) -> Volumes {
-    let remembered = pod_set.and_then(|set| set.metadata.annotations.as_ref()?.get(annotations::STORAGE));
-    let Some(in_use) = remembered.and_then(|text| in_use(text)) else { return Volumes::Settled };
+    let Some(in_use) = remembered(pod_set) else { return Volumes::Settled };
     if asked.volumes.is_empty() || in_use.volumes == asked.volumes && in_use.jbod == asked.jbod {
         return Volumes::Settled;
     }

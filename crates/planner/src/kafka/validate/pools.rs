@@ -11,7 +11,7 @@ use kube_core::ResourceExt;
 
 use super::wanted::WantedPool;
 use super::{Findings, resources, storage, text};
-use crate::kafka::cluster::{JvmOptions, Pool, Warning};
+use crate::kafka::cluster::{JvmOptions, Pool, VolumeRemoval, Warning};
 use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::{node_ids, pool_finalizer};
 
@@ -64,6 +64,7 @@ pub(super) fn read(
         emptied: false,
         waits_for: None,
         volumes: storage.volumes.clone(),
+        removal: VolumeRemoval::default(),
         jbod: storage.jbod,
         storage_json: storage.json.clone(),
         resources: raw

@@ -41,7 +41,8 @@ pub(crate) fn list(fetches: &[Fetch]) -> String {
     format!("[\n{}\n]\n", lines.join(",\n"))
 }
 
-fn words(fetch: &Fetch) -> Vec<String> {
+/// The words of the command for a file.
+pub(crate) fn words(fetch: &Fetch) -> Vec<String> {
     let mut words =
         vec![fetch.command.to_owned(), format!("--to={FETCHED}/{}/{}", fetch.plug_in, fetch.folder)];
     words.extend(fetch.arguments.iter().map(|(name, value)| format!("--{name}={value}")));

@@ -1,4 +1,5 @@
-//! The objects of an image build: the ConfigMap with the Dockerfile, the ServiceAccount, and the pod.
+//! The objects of an image build: the ConfigMap with the Dockerfile, the ServiceAccount, and the pod; or the ConfigMap and the BuildConfig
+//! of OpenShift.
 //!
 //! The pod has no shell and no script of its own, but four containers, one after the other: the operator's image brings the files of
 //! plug-ins, Buildah pulls the image that they are added to, builds, and pushes. Only the container that pulls has the credentials for
@@ -18,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{DesiredObject, Object, Pairs, add_labels, json};
 
 use super::dockerfile::{ALL, FETCHED, PROGRAM};
-use super::{ImageBuild, reference};
+use super::{ImageBuild, Way, openshift, reference};
 use crate::fingerprint;
 use crate::settings::PlanSettings;
 use crate::workers::BuildAnnotations;
@@ -88,21 +89,36 @@ impl Attempt {
     }
 }
 
-/// What is there as long as the resource asks for builds.
-pub(crate) fn lasting(build: &ImageBuild, attempt: Attempt, settings: &PlanSettings) -> Vec<DesiredObject> {
+/// What is there as long as the resource asks for builds. `settled` is the UID of the Build that is over and done with.
+pub(crate) fn lasting(
+    build: &ImageBuild,
+    attempt: Attempt,
+    settled: Option<&str>,
+    settings: &PlanSettings,
+) -> Vec<DesiredObject> {
     let name = names::connect::dockerfile_config_map(&build.owner.name);
-    let data = BTreeMap::from([
-        (names::keys::DOCKERFILE.to_owned(), build.dockerfile.clone()),
-        (names::keys::PLUG_INS.to_owned(), build.plug_ins.clone()),
-    ]);
+    let is_pod = build.way == Way::Buildah;
+    let mut data = BTreeMap::from([(names::keys::DOCKERFILE.to_owned(), build.dockerfile.clone())]);
+    data.extend(is_pod.then(|| (names::keys::PLUG_INS.to_owned(), build.plug_ins.clone())));
     let annotations = Some(attempt.annotations(build, settings));
     let metadata = ObjectMeta { annotations, ..ObjectMeta::default() };
     let body = ConfigMap { metadata, data: Some(data), ..ConfigMap::default() };
+    let map = Object::new(&build.owner, name, build.labels(), body)
+        .maybe_annotation(annotations::BUILD_SETTLED, settled.filter(|_| !is_pod));
     let template = build.templates.build_service_account.as_ref();
-    vec![
-        Object::new(&build.owner, name, build.labels(), body).build(),
-        rbac::service_account(&build.owner, build.name(), build.labels(), template),
-    ]
+    let builder = if is_pod {
+        rbac::service_account(&build.owner, build.name(), build.labels(), template)
+    } else {
+        openshift::config(build, settings)
+    };
+    vec![map.build(), builder]
+}
+
+/// The annotations by which a Build of OpenShift is known.
+pub(super) fn annotations(build: &ImageBuild, attempt: Attempt, settings: &PlanSettings) -> Pairs {
+    let mut all = attempt.annotations(build, settings);
+    all.insert(annotations::CONNECT_BUILD_REVISION.to_owned(), build.revision.clone());
+    all
 }
 
 /// The pod of a build.
@@ -121,8 +137,11 @@ pub(crate) fn pod(build: &ImageBuild, attempt: Attempt, settings: &PlanSettings)
 
 /// Fingerprint of everything that a build is started with.
 pub(crate) fn inputs(build: &ImageBuild, settings: &PlanSettings) -> String {
-    let pod = json(&body(build, settings)).to_string();
-    fingerprint::long(format!("{}\n{}\n{pod}", build.revision, build.credentials).as_bytes())
+    let body = match build.way {
+        Way::Buildah => json(&body(build, settings)).to_string(),
+        Way::OpenShift(_) => json(&openshift::spec(build, settings)).to_string(),
+    };
+    fingerprint::long(format!("{}\n{}\n{body}", build.revision, build.credentials).as_bytes())
 }
 
 /// What the pod has whatever the templates say.

@@ -1,10 +1,11 @@
-//! What the pod of an image build says of how far it is.
+//! What the pod of an image build, or OpenShift's Build, says of how far it is.
 
+use api::openshift::builds::Build;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::objects::{NO_RUNTIME, PULL};
-use super::reference::is_digest;
+use super::reference::{by_digest, is_digest, is_image};
 use crate::pod_words::words;
 
 /// Lines of a failed build that are passed on, and their characters.
@@ -37,8 +38,8 @@ pub(crate) enum Outcome {
     Runs(Option<String>),
     /// The image is in its registry.
     Done {
-        /// Its digest.
-        digest: String,
+        /// Its name with its digest.
+        image: String,
     },
     /// It failed.
     Failed {
@@ -49,12 +50,12 @@ pub(crate) enum Outcome {
     },
 }
 
-/// Reads the pod. A pod that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
-pub(crate) fn of(pod: &Pod, patience: SignedDuration, now: Timestamp) -> Outcome {
+/// Reads the pod, which pushes to this name. A pod that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
+pub(crate) fn of(pod: &Pod, output: &str, patience: SignedDuration, now: Timestamp) -> Outcome {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
     match phase {
-        "Succeeded" => succeeded(pod),
+        "Succeeded" => succeeded(pod, output),
         "Failed" => {
             let reason = status.and_then(|status| status.reason.as_deref());
             let message = status.and_then(|status| status.message.as_deref());
@@ -99,14 +100,61 @@ pub(crate) fn of(pod: &Pod, patience: SignedDuration, now: Timestamp) -> Outcome
     }
 }
 
-fn succeeded(pod: &Pod) -> Outcome {
+fn succeeded(pod: &Pod, output: &str) -> Outcome {
     let mut messages = ended(pod).filter_map(|(_, ended)| ended.message.as_deref().map(str::trim));
     match messages.find(|message| is_digest(message)) {
-        Some(digest) => Outcome::Done { digest: digest.to_owned() },
+        Some(digest) => Outcome::Done { image: by_digest(output, digest) },
         None => Outcome::Failed {
             why: "it ended well and left no digest of the image in its termination message".to_owned(),
             at: last_end(pod),
         },
+    }
+}
+
+/// Whether a Build is over, however it ended.
+pub(crate) fn has_ended(build: &Build) -> bool {
+    let phase = build.status.as_ref().map(|status| status.phase.as_str());
+    phase.is_some_and(|phase| ["Complete", "Failed", "Error", "Cancelled"].contains(&phase))
+}
+
+/// Reads a Build of OpenShift. One that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
+pub(crate) fn of_build(build: &Build, patience: SignedDuration, now: Timestamp) -> Outcome {
+    let Some(status) = &build.status else { return Outcome::Runs(None) };
+    let at = status.completion_timestamp.as_ref().map(|time| time.0);
+    let said: Vec<&str> =
+        [&status.reason, &status.message].into_iter().flatten().map(String::as_str).collect();
+    let said = said.join(": ");
+    if status.phase == "Complete" {
+        let image = status.output_docker_image_reference.as_deref().filter(|image| is_image(image));
+        let digest = status.output.as_ref().and_then(|output| output.to.as_ref()?.image_digest.as_deref());
+        return match image.zip(digest.filter(|digest| is_digest(digest))) {
+            Some((image, digest)) => Outcome::Done { image: by_digest(image, digest) },
+            None => Outcome::Failed {
+                why: "it ended well, and its status has no name and digest of the image".to_owned(),
+                at,
+            },
+        };
+    }
+    if has_ended(build) {
+        let log = status.log_snippet.as_deref().map(last_lines).filter(|log| !log.is_empty());
+        let said = if said.is_empty() { format!("its phase is {}", status.phase) } else { said };
+        let why = [Some(said), log].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        return Outcome::Failed { why, at };
+    }
+    let created = build.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let began = status.start_timestamp.as_ref().map(|time| time.0);
+    let seconds = patience.as_secs();
+    let late = |since: Timestamp, time: SignedDuration| now.duration_since(since) > time;
+    match (began, created) {
+        (Some(began), _) if late(began, patience + UNENDED) => {
+            let why = format!("it took longer than {seconds} s, and OpenShift does not say that it ended");
+            Outcome::Failed { why, at: None }
+        }
+        (None, Some(created)) if late(created, patience) => {
+            let said = if said.is_empty() { "no reason is known".to_owned() } else { said };
+            Outcome::Failed { why: format!("it did not start within {seconds} s: {said}"), at: None }
+        }
+        _ => Outcome::Runs(Some(said).filter(|said| !said.is_empty())),
     }
 }
 

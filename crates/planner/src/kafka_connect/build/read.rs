@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::KafkaConnect;
 use api::conditions::reasons;
 use api::env::own;
+use api::kafka_connect::KafkaConnectTemplate;
 use api::kafka_connect::build::{Artifact, ArtifactType, Build, BuildOutputType, MavenScope};
 use api::names::keys;
 
 use super::dockerfile::{self, Fetch};
 use super::reference::{is_image, is_same_repository};
-use super::{ImageBuild, objects, options};
+use super::{ImageBuild, Options, Target, Way, objects, openshift, options};
 use crate::clients::credentials::Secrets;
 use crate::findings::Findings;
 use crate::fingerprint;
@@ -23,6 +24,8 @@ const SUM: usize = 128;
 /// The fields with the names of Secrets.
 const PUSH_SECRET: &str = "spec.build.output.pushSecret";
 const PULL_SECRET: &str = "spec.template.buildConfig.pullSecret";
+/// The way of an image that goes into an ImageStream.
+const STREAM: Way = Way::OpenShift(Target::ImageStream);
 /// Longest address.
 const LONGEST_URL: usize = 2048;
 /// Longest name of a file.
@@ -38,7 +41,8 @@ pub(crate) fn read(
     findings: &mut Findings,
 ) -> Option<ImageBuild> {
     let build = connect.spec.build.as_ref()?;
-    if settings.image_builds.buildah_image.is_empty() {
+    let way = way(build, settings);
+    if way == Way::Buildah && settings.image_builds.buildah_image.is_empty() {
         findings.problem(
             "spec.build",
             "this installation has no image of Buildah, and so builds no images: build the image elsewhere and name it in spec.image, or \
@@ -53,63 +57,144 @@ pub(crate) fn read(
     if !base.is_empty() && !is_image(base) {
         findings.problem("spec.image", format!("{base:?} is no name of an image that others can be made of"));
     }
-    output(build, base, settings, findings);
+    output(build, way, base, &workers.owner.namespace, settings, findings);
     let fetches = fetches(build, findings);
     let output = &build.output;
     let (dockerfile, plug_ins) = (dockerfile::text(base), dockerfile::list(&fetches));
-    // A new version of the operator brings the same files: it is no reason to build.
+    // A new version of the operator brings the same files: it is no reason to build. Nor is it that OpenShift builds from now on.
     let inputs = format!("{dockerfile}{plug_ins}{}", output.image);
+    let dockerfile = match way {
+        Way::Buildah => dockerfile,
+        Way::OpenShift(_) => openshift::dockerfile(base, &fetches, settings),
+    };
     let secret = |name: Option<&String>| name.filter(|name| !name.is_empty()).cloned();
-    let push_secret = secret(output.push_secret.as_ref());
+    let push_secret = secret(output.push_secret.as_ref()).filter(|_| way != STREAM);
     let pull_secret = secret(pull_secret(connect));
     let named = [(PUSH_SECRET, &push_secret), (PULL_SECRET, &pull_secret)];
     let credentials = named
-        .map(|(field, name)| name.as_deref().map(|name| credentials(field, name, secrets, findings)))
+        .map(|(field, name)| name.as_deref().map(|name| credentials(field, name, way, secrets, findings)))
         .map(Option::unwrap_or_default);
     let made = ImageBuild {
         owner: workers.owner.clone(),
+        way,
         output: output.image.clone(),
         base: base.clone(),
         pull_secret,
         push_secret,
         credentials: credentials.join(" "),
-        options: options::of(output, findings),
+        options: if way == Way::Buildah { options::of(output, findings) } else { Options::default() },
         dockerfile,
         plug_ins,
         revision: fingerprint::long(inputs.as_bytes()),
         resources: build.resources.clone(),
         templates: workers.templates.clone(),
     };
-    templates(&made, settings, findings);
+    if way == Way::Buildah {
+        templates(&made, settings, findings);
+    } else {
+        without_effect(connect, build, way, findings);
+    }
     Some(made)
 }
 
-fn output(build: &Build, base: &str, settings: &PlanSettings, findings: &mut Findings) {
-    let output = &build.output;
-    match output.type_ {
-        BuildOutputType::Docker => {}
-        BuildOutputType::ImageStream => findings.problem(
-            "spec.build.output.type",
-            "imagestream needs the builds of OpenShift, which this version does not start: write docker, with the name of the \
-             image in the registry of OpenShift in spec.build.output.image",
-        ),
+/// By which means the image is built.
+fn way(build: &Build, settings: &PlanSettings) -> Way {
+    if !settings.image_builds.openshift.builds {
+        return Way::Buildah;
     }
-    let field = "spec.build.output.image";
-    if !is_image(&output.image) || output.image.contains('@') {
-        findings.problem(
-            field,
-            format!("{:?} is no name that an image can be pushed to: write REGISTRY/NAME:TAG", output.image),
+    match build.output.type_ {
+        BuildOutputType::Docker => Way::OpenShift(Target::Registry),
+        BuildOutputType::ImageStream => STREAM,
+    }
+}
+
+/// What is for the pod with Buildah alone: OpenShift makes the pods of its Builds itself.
+fn without_effect(connect: &KafkaConnect, build: &Build, way: Way, findings: &mut Findings) {
+    let template = connect.spec.template.as_ref();
+    let output = &build.output;
+    let is_any = |options: Option<&Vec<String>>| options.is_some_and(|all| !all.is_empty());
+    let of_template = |is_there: fn(&KafkaConnectTemplate) -> bool| template.is_some_and(is_there);
+    let fields = [
+        ("spec.build.output.additionalBuildOptions", is_any(output.additional_build_options.as_ref())),
+        ("spec.build.output.additionalPushOptions", is_any(output.additional_push_options.as_ref())),
+        ("spec.template.buildPod", of_template(|all| all.build_pod.is_some())),
+        ("spec.template.buildContainer", of_template(|all| all.build_container.is_some())),
+        ("spec.template.buildServiceAccount", of_template(|all| all.build_service_account.is_some())),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, is_there)| *is_there) {
+        let words = format!(
+            "{field} has no effect, because OpenShift builds the image in a pod of its own: remove it"
         );
-    } else if output.image == base {
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, words);
+    }
+    if way == STREAM && output.push_secret.is_some() {
+        let words = format!(
+            "{PUSH_SECRET} has no effect, because OpenShift pushes into an ImageStream itself: remove it"
+        );
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, words);
+    }
+}
+
+fn output(
+    build: &Build,
+    way: Way,
+    base: &str,
+    namespace: &str,
+    settings: &PlanSettings,
+    findings: &mut Findings,
+) {
+    let output = &build.output;
+    let field = "spec.build.output.image";
+    let mut pushed = output.image.clone();
+    if output.type_ == BuildOutputType::ImageStream {
+        let openshift = settings.image_builds.openshift;
+        if !openshift.builds || !openshift.image_streams {
+            let missing = if openshift.builds { "image.openshift.io/v1" } else { "build.openshift.io/v1" };
+            findings.problem(
+                "spec.build.output.type",
+                format!(
+                    "imagestream needs OpenShift, and the API server had no {missing} when the operator started: write docker, with the \
+                     name of an image in a registry in {field}"
+                ),
+            );
+            return;
+        }
+        if !openshift::is_stream_and_tag(&output.image) {
+            findings.problem(
+                field,
+                format!(
+                    "{:?} is no name of an ImageStream of the namespace and its tag: write NAME:TAG, without a registry",
+                    output.image
+                ),
+            );
+            return;
+        }
+        pushed = openshift::inner_name(namespace, &output.image);
+    }
+    refuse_names(&output.image, &pushed, way, base, settings, findings);
+}
+
+/// Refuses an image under whose name nothing may be pushed.
+fn refuse_names(
+    given: &str,
+    pushed: &str,
+    way: Way,
+    base: &str,
+    settings: &PlanSettings,
+    findings: &mut Findings,
+) {
+    let field = "spec.build.output.image";
+    let form = if way == STREAM { "NAME:TAG" } else { "REGISTRY/NAME:TAG" };
+    if !is_image(pushed) || pushed.contains('@') {
+        findings.problem(field, format!("{given:?} is no name that an image can be pushed to: write {form}"));
+    } else if pushed == base {
         findings.problem(field, "is the image that plug-ins are added to: write another name or tag here");
-    } else if let Some(image) = settings.images().find(|image| is_same_repository(image, &output.image)) {
+    } else if let Some(image) = settings.images().find(|image| is_same_repository(image, pushed)) {
         // Whoever can push there would give the operator, or the clusters of others, another program under a tag that is pulled later.
         findings.problem(
             field,
             format!(
-                "{:?} is in the repository of {image:?}, which this installation runs itself: write another repository, \
-                 REGISTRY/NAME:TAG",
-                output.image
+                "{given:?} is in the repository of {image:?}, which this installation runs itself: write another repository, {form}"
             ),
         );
     }
@@ -121,7 +206,7 @@ pub(in crate::kafka_connect) fn pull_secret(connect: &KafkaConnect) -> Option<&S
 }
 
 /// A fingerprint of the credentials for registries: a coarse one, because it stands where more people can read it than the Secret.
-fn credentials(field: &str, name: &str, secrets: &Secrets<'_>, findings: &mut Findings) -> String {
+fn credentials(field: &str, name: &str, way: Way, secrets: &Secrets<'_>, findings: &mut Findings) -> String {
     if let Some(why) = secrets.not_read.get(name) {
         findings.problem(field, format!("Secret {name:?} is not read: {why}"));
         return String::new();
@@ -133,7 +218,11 @@ fn credentials(field: &str, name: &str, secrets: &Secrets<'_>, findings: &mut Fi
         );
         return String::new();
     };
-    let Some(content) = secret.data.as_ref().and_then(|data| data.get(keys::DOCKER_CONFIG)) else {
+    // OpenShift makes Secrets of the older type for its own registry.
+    let keys_read = [keys::DOCKER_CONFIG, keys::OLDER_DOCKER_CONFIG];
+    let keys_read = if way == Way::Buildah { &keys_read[..1] } else { &keys_read[..] };
+    let content = secret.data.as_ref().and_then(|data| keys_read.iter().find_map(|&key| data.get(key)));
+    let Some(content) = content else {
         findings.problem(
             field,
             format!(

@@ -8,6 +8,7 @@ use super::cordon;
 use super::memory::{OptionChange, OptionMemory, RunTimeValue};
 use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::config::server;
+use crate::kafka::log_dirs_view::RATE;
 use crate::kafka::observed::{BrokerConfigs, ConfigView};
 
 /// Values that a warning names.
@@ -50,7 +51,7 @@ pub(super) fn find(
         for (name, view) in changed {
             let is_set = in_files.as_ref().is_some_and(|names| names.contains(name.as_str()));
             for present in values(*id, name, view) {
-                if cordon::is_own(name, &present.value) {
+                if cordon::is_own(cluster, *id, name, &present.value) {
                     continue;
                 }
                 if present.broker.is_none() && !everywhere.insert(present.option.clone()) {
@@ -73,7 +74,9 @@ pub(super) fn find(
 fn is_throttle(cluster: &Cluster, option: &str) -> bool {
     let has_topic_operator = cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some());
     let drains = cluster.pools.iter().any(|pool| !pool.drained.is_empty());
-    THROTTLES.contains(&option) && (has_topic_operator || drains)
+    let moves =
+        cluster.pools.iter().any(|pool| !pool.removal.states.is_empty() || !pool.removal.known.is_empty());
+    THROTTLES.contains(&option) && (has_topic_operator || drains) || option == RATE && moves
 }
 
 fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {

@@ -22,7 +22,7 @@ pub(super) async fn lead_to_the_brokers(scenario: &Scenario, pods: &BTreeMap<Str
         .stage("as written: a listener on node ports, with the port for the start that the manifest names");
     let client = Outside::of(scenario, CLUSTER).await?;
     client.knows_machines(scenario, &[]).await?;
-    scenario.apply(include_str!("../../../crates/test-support/as-written/kafka-nodeport.yaml")).await?;
+    scenario.apply(include_str!("../../../../crates/test-support/as-written/kafka-nodeport.yaml")).await?;
     for pod in BROKERS {
         scenario.until_replaced(pod, pods.get(pod)).await?;
     }
@@ -31,7 +31,7 @@ pub(super) async fn lead_to_the_brokers(scenario: &Scenario, pods: &BTreeMap<Str
     scenario.stage("as written: the host that the manifest gives broker 0, which alone restarts");
     let mut wanted = scenario.kafka_pods(CLUSTER).await?;
     scenario
-        .apply(include_str!("../../../crates/test-support/as-written/kafka-nodeport-advertised.yaml"))
+        .apply(include_str!("../../../../crates/test-support/as-written/kafka-nodeport-advertised.yaml"))
         .await?;
     let former = wanted.remove(BROKERS[0]);
     let uid = scenario.until_replaced(BROKERS[0], former.as_ref()).await?;

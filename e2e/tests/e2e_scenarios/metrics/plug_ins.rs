@@ -10,7 +10,7 @@ use e2e::tokens::TokenIssuer;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::{CLUSTER, POD};
+use super::{CLUSTER, POD};
 
 const TOPIC: &str = "archived";
 /// Records of the client, 1.5 MB, and bytes that producers may send in a second, where the plug-in looks at ten of them.

@@ -1,8 +1,6 @@
 //! Jars of other people: what a user sees while they are missing, how they come, and that each does its work: a real Prometheus scrapes the
 //! pods, quotas hold producers back, segments move to a remote storage, tokens are checked. And a log level that changes while Kafka runs.
 
-// Beside this scenario the machine has room for their clusters.
-mod converted;
 mod plug_ins;
 
 use std::process::Stdio;

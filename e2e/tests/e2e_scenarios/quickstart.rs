@@ -1,7 +1,5 @@
 //! The life of the quick-start cluster, told from outside: what a user does and sees.
 
-mod older;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,7 +18,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let scenario = Scenario::new("e2e-quickstart").await?;
 
     scenario.stage("applying examples/quickstart.yaml");
-    scenario.apply(include_str!("../../examples/quickstart.yaml")).await?;
+    scenario.apply(include_str!("../../../examples/quickstart.yaml")).await?;
     let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let status = kafka.status.context("no status")?;
     assert_eq!(status.kafka_version.as_deref(), Some("4.3.1"));

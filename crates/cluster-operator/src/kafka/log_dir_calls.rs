@@ -1,0 +1,189 @@
+//! What brokers are asked about their log directories, and the calls that move replicas between those of one broker. No policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::StreamExt;
+use kafka_admin::{
+    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, ErrorCode, LogDir,
+    TopicPartition,
+};
+use planner::kafka::log_dirs_view::{
+    BrokerLogDirs, CORDONED, DirReplica, LogDirView, LogDirsView, METADATA, MOST_LISTED, RATE, Way,
+};
+
+use super::call_error::{Error, call};
+
+/// Longest time for one question to one broker: a broker that is silent must not keep the answers of the others from coming in time.
+const SILENT: Duration = Duration::from_secs(4);
+
+/// Brokers that are asked at a time: each answer lists all replicas of its broker.
+const AT_A_TIME: usize = 8;
+
+/// What each of these brokers says of its log directories; of those with these paths, with replicas.
+pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
+    let admin = admin.within(SILENT);
+    let of_broker = |(id, paths): (&i32, &BTreeSet<String>)| {
+        let (admin, id, paths) = (admin.clone(), *id, paths.clone());
+        async move { (id, of_broker(&admin, id, &paths).await) }
+    };
+    let mut answers = futures::stream::iter(asked.iter().map(of_broker)).buffer_unordered(AT_A_TIME);
+    let mut view = LogDirsView::default();
+    while let Some((id, answer)) = answers.next().await {
+        match answer {
+            Ok(dirs) => drop(view.brokers.insert(id, dirs)),
+            Err(error) => drop(view.silent.insert(id, error.to_string())),
+        }
+    }
+    view
+}
+
+async fn of_broker(admin: &Admin, id: i32, paths: &BTreeSet<String>) -> Result<BrokerLogDirs, Error> {
+    let names = [METADATA, CORDONED, RATE].map(str::to_owned);
+    let broker = ConfigResource::Broker(id);
+    let action = format!("describe the options of broker {id}");
+    let mut described = admin
+        .describe_configs([broker.clone()], ConfigSelection::Names(names.into()))
+        .await
+        .map_err(call(&action))?;
+    let options = described.remove(&broker).unwrap_or_else(|| Ok(BTreeMap::new()));
+    let options = options.map_err(|source| Error::Refused { action, source })?;
+    let action = format!("describe the log directories of broker {id}");
+    let mut told = admin.describe_log_dirs([id]).await.map_err(call(&action))?;
+    let dirs = told.remove(&id).unwrap_or(Err(AdminError::UnknownNode(id))).map_err(call(&action))?;
+    let value = |name: &str| options.get(name).and_then(|entry| entry.value.clone());
+    let cordoned = options.get(CORDONED).map(|entry| {
+        let text = entry.value.as_deref().unwrap_or_default();
+        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+    });
+    let rate = options.get(RATE).filter(|entry| entry.source == ConfigSource::DynamicBroker);
+    let rate = rate.and_then(|entry| entry.value.clone());
+    Ok(BrokerLogDirs { metadata: value(METADATA), cordoned, rate, dirs: reduce(&dirs, paths) })
+}
+
+/// What of the directories of a broker a plan wants to know: all replicas are counted, and a few listed.
+fn reduce(dirs: &[LogDir], paths: &BTreeSet<String>) -> BTreeMap<String, LogDirView> {
+    // Where each replica that moves is, and where it goes to.
+    let mut to: BTreeMap<&TopicPartition, &str> = BTreeMap::new();
+    for dir in dirs {
+        let futures = dir.replicas.iter().filter(|(_, replica)| replica.future);
+        to.extend(futures.map(|(partition, _)| (partition, dir.path.as_str())));
+    }
+    let mut from: BTreeMap<&TopicPartition, &str> = BTreeMap::new();
+    for dir in dirs {
+        let present =
+            dir.replicas.iter().filter(|(partition, replica)| !replica.future && to.contains_key(partition));
+        from.extend(present.map(|(partition, _)| (partition, dir.path.as_str())));
+    }
+    let of_dir = |dir: &LogDir| {
+        let mut view = LogDirView {
+            error: dir.error.as_ref().map(ToString::to_string),
+            usable: dir.usable_bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+            count: dir.replicas.len(),
+            ..LogDirView::default()
+        };
+        let (mut on_the_way, mut staying) = (Vec::new(), Vec::new());
+        for (partition, replica) in &dir.replicas {
+            let way = match (replica.future, to.get(partition), from.get(partition)) {
+                (true, _, Some(from)) => Way::From((*from).to_owned()),
+                (false, Some(to), _) => Way::To((*to).to_owned()),
+                _ => Way::None,
+            };
+            view.moving += usize::from(matches!(way, Way::To(_)));
+            let list = if way == Way::None { &mut staying } else { &mut on_the_way };
+            if paths.contains(&dir.path) && list.len() < MOST_LISTED {
+                list.push(DirReplica {
+                    topic: partition.topic.clone(),
+                    partition: partition.partition,
+                    size: u64::try_from(replica.size).unwrap_or_default(),
+                    way,
+                });
+            }
+        }
+        on_the_way.append(&mut staying);
+        on_the_way.truncate(MOST_LISTED);
+        view.replicas = on_the_way;
+        (dir.path.clone(), view)
+    };
+    dirs.iter().map(of_dir).collect()
+}
+
+/// Moves replicas between the log directories of a broker, behind the rate of these moves. A replica that went meanwhile is left to the
+/// next look.
+pub(super) async fn move_replicas(
+    admin: &Admin,
+    broker: i32,
+    rate: Option<u64>,
+    moves: &BTreeMap<String, BTreeMap<i32, String>>,
+) -> Result<(), Error> {
+    if let Some(rate) = rate {
+        let action = format!("throttle the moves between the log directories of broker {broker}");
+        let changes = vec![ConfigChange::set(RATE, rate.to_string())];
+        let changes = BTreeMap::from([(ConfigResource::Broker(broker), changes)]);
+        for outcome in
+            admin.incremental_alter_configs(changes, false).await.map_err(call(&action))?.into_values()
+        {
+            outcome.map_err(|source| Error::Refused { action: action.clone(), source })?;
+        }
+    }
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let action = format!("move replicas between the log directories of broker {broker}");
+    let all = moves.iter().flat_map(|(topic, partitions)| {
+        partitions
+            .iter()
+            .map(move |(index, path)| (TopicPartition::new(topic.as_str(), *index), path.clone()))
+    });
+    for (partition, outcome) in
+        admin.alter_replica_log_dirs(broker, all.collect()).await.map_err(call(&action))?
+    {
+        let Err(source) = outcome else { continue };
+        let is_late = matches!(
+            source.code,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                | ErrorCode::REPLICA_NOT_AVAILABLE
+                | ErrorCode::NOT_LEADER_OR_FOLLOWER
+        );
+        if !is_late {
+            return Err(Error::Refused { action: format!("{action} ({partition})"), source });
+        }
+        tracing::info!(%partition, error = %source, "the replica is not as it was a moment ago, and is looked at again");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_admin::LogDirReplica;
+
+    use super::*;
+
+    fn dir(path: &str, replicas: &[(&str, bool)]) -> LogDir {
+        let replica = |(topic, future): &(&str, bool)| {
+            (TopicPartition::new(*topic, 0), LogDirReplica { size: 7, offset_lag: 0, future: *future })
+        };
+        LogDir {
+            path: path.to_owned(),
+            error: None,
+            total_bytes: Some(100),
+            usable_bytes: Some(50),
+            replicas: replicas.iter().map(replica).collect(),
+        }
+    }
+
+    #[test]
+    fn of_a_directory_with_very_many_replicas_all_are_counted_and_a_few_listed() {
+        let names: Vec<String> = (0..5000).map(|number| format!("t{number:04}")).collect();
+        let mut many: Vec<(&str, bool)> = names.iter().map(|name| (name.as_str(), false)).collect();
+        many.push(("x", false));
+        let dirs = [dir("/a", &many), dir("/b", &[("x", true), ("y", false)]), dir("/c", &[("y", true)])];
+        let reduced = reduce(&dirs, &BTreeSet::from(["/a".to_owned(), "/c".to_owned()]));
+        let a = &reduced["/a"];
+        assert_eq!((a.count, a.moving, a.replicas.len()), (5001, 1, MOST_LISTED));
+        assert_eq!((a.replicas[0].topic.as_str(), &a.replicas[0].way), ("x", &Way::To("/b".to_owned())));
+        assert_eq!((reduced["/b"].count, reduced["/b"].replicas.len()), (2, 0), "nobody asked for it");
+        assert_eq!(reduced["/c"].replicas[0].way, Way::From("/b".to_owned()));
+        assert_eq!(reduced["/c"].moving, 0);
+    }
+}

@@ -1,0 +1,315 @@
+//! Volumes that a pool no longer asks for: each node keeps each of them until the broker itself says that nothing is on it.
+//!
+//! What is under way is read from Kafka at every look. The pod set remembers the storage with the volume until no pod has it any more, so
+//! that a removal is gone on with, or taken back, by whichever process comes next.
+
+pub(crate) mod moves;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::conditions::reasons;
+use api::{Kafka, KafkaNodePool, StrimziPodSet, annotations, names};
+use k8s_openapi::api::core::v1::Pod;
+use kube_core::ResourceExt;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::volumes::{self, Volumes};
+use crate::findings::{Findings, Held, HeldPart};
+use crate::kafka::cluster::{Node, Pool, Storage, VolumeState, jbod};
+use crate::kafka::log_dirs_view::{BrokerLogDirs, CORDONED};
+use crate::kafka::need::{Need, SilenceKind};
+use crate::kafka::observed::Observed;
+use crate::kafka::pod_state;
+use crate::kafka::transitions::node_ids;
+use crate::kafka::validate::storage;
+
+/// What there may be in Kafka of the removal of volumes of a pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RemovedVolumes {
+    /// The volumes.
+    pub volumes: BTreeSet<i32>,
+    /// Rates that may have been set.
+    pub rates: BTreeSet<u64>,
+}
+
+/// What a pod set remembers. One that cannot be read remembers nothing.
+pub(crate) fn of_set(set: &StrimziPodSet) -> RemovedVolumes {
+    let text = set.metadata.annotations.as_ref().and_then(|all| all.get(annotations::REMOVED_VOLUMES));
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// Whether the operator moves the replicas off volumes that leave. What the pool says counts before what the Kafka resource says.
+fn is_asked(kafka: &Kafka, pool: &KafkaNodePool) -> bool {
+    annotation(kafka, pool, annotations::DRAIN_VOLUMES).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+fn annotation<'a>(kafka: &'a Kafka, pool: &'a KafkaNodePool, key: &str) -> Option<&'a String> {
+    let of = |all: &'a Option<BTreeMap<String, String>>| all.as_ref()?.get(key);
+    of(&pool.metadata.annotations).or_else(|| of(&kafka.metadata.annotations))
+}
+
+/// What brokers have to be asked about volumes that leave, or left a moment ago; `None`: no pool has any.
+pub(crate) fn question(observed: &Observed) -> Option<Need> {
+    let cluster = observed.kafka.as_ref()?.name_any();
+    let mut asked = BTreeMap::new();
+    for raw in &observed.pools {
+        let Some(set) = observed.pod_sets.get(&names::pod_set(&cluster, &raw.name_any())) else { continue };
+        let wanted = storage::read(&raw.spec.storage, "", &mut Findings::default());
+        let known = of_set(set);
+        let mut volumes = match volumes::of(&wanted, Some(set)) {
+            Volumes::Changing { removed, .. } => removed,
+            Volumes::Settled | Volumes::Kept { .. } => BTreeSet::new(),
+        };
+        volumes.extend(known.volumes);
+        if volumes.is_empty() && known.rates.is_empty() {
+            continue;
+        }
+        let runs = |pod: &&std::sync::Arc<Pod>| {
+            pod.metadata.deletion_timestamp.is_none() && pod_state::is_broker(pod)
+        };
+        let listed = set.spec.pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
+        for pod in listed.filter_map(|name| observed.pods.get(name)).filter(runs) {
+            let Some(id) = node_of(pod) else { continue };
+            asked.insert(id, volumes.iter().map(|volume| jbod::log_dir(*volume, id)).collect());
+        }
+    }
+    (!asked.is_empty()).then_some(Need::LogDirs(asked))
+}
+
+fn node_of(pod: &Pod) -> Option<i32> {
+    pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok()
+}
+
+/// Whether brokers are asked to keep replicas away from a directory, in the version of Kafka and of its metadata.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cordons(pub bool);
+
+/// What the states of the volumes of a pool depend on.
+struct Look<'a> {
+    observed: &'a Observed,
+    pool: &'a Pool,
+    set: &'a StrimziPodSet,
+    pod_set: String,
+    /// The volume on which every node is to have its metadata log, and on which those had it that run as the pod set lists them.
+    metadata: [Option<i32>; 2],
+    /// Volumes of which a user gives up what they hold.
+    discarded: BTreeSet<i32>,
+    cordons: Cordons,
+    /// Why brokers did not say what they have; `None`: Kafka may still answer.
+    silence: Option<String>,
+}
+
+/// Gives a pool the storage that it asks for, and keeps on each node the volumes that it does not ask for and that are not known to be
+/// empty there. `asked` is its storage, `removed` are volumes of the one in use that are not in it.
+pub(crate) fn settle(
+    pool: &mut Pool,
+    asked: &Storage,
+    removed: &BTreeSet<i32>,
+    cluster: &str,
+    cordons: Cordons,
+    observed: &Observed,
+    findings: &mut Findings,
+) {
+    let pod_set = names::pod_set(cluster, &pool.name);
+    let set = observed.pod_sets.get(&pod_set);
+    let (Some(set), Some(in_use)) = (set, volumes::remembered(set.map(AsRef::as_ref))) else {
+        pool.use_storage(asked.clone());
+        return;
+    };
+    pool.removal.known = of_set(set).volumes;
+    if removed.is_empty() {
+        pool.use_storage(asked.clone());
+        return;
+    }
+    let raw = observed.pools.iter().find(|raw| raw.name_any() == pool.name);
+    let of_user = observed.kafka.as_deref().zip(raw.map(AsRef::as_ref));
+    pool.removal.moves = of_user.is_some_and(|(kafka, raw)| is_asked(kafka, raw));
+    let discarded = of_user.and_then(|(kafka, raw)| annotation(kafka, raw, annotations::DISCARD_VOLUMES));
+    let discarded =
+        discarded.map(|text| node_ids::parse_ranges(text, observed.settings.max_wished_ids)).transpose();
+    let discarded = discarded.unwrap_or_else(|why| {
+        let key = annotations::DISCARD_VOLUMES;
+        findings
+            .warn(reasons::VOLUME_REMOVAL, format!("pool {}: annotation {key} is ignored: {why}", pool.name));
+        None
+    });
+    let before = metadata_of(&in_use);
+    pool.use_storage(volumes::with_kept(asked, &in_use, removed));
+    let look = Look {
+        observed,
+        pool,
+        set,
+        pod_set,
+        metadata: [pool.metadata_volume().and_then(|volume| volume.id), before],
+        discarded: discarded.into_iter().flatten().collect(),
+        cordons,
+        silence: silence(observed),
+    };
+    let states: BTreeMap<i32, BTreeMap<i32, VolumeState>> = removed
+        .iter()
+        .map(|volume| {
+            let of_node = |node: &i32| (*node, look.state(*node, *volume));
+            (*volume, pool.nodes.iter().map(of_node).collect())
+        })
+        .collect();
+    let is_there =
+        |nodes: &BTreeMap<i32, VolumeState>| nodes.values().any(|state| *state != VolumeState::Gone);
+    let there: BTreeSet<i32> =
+        states.iter().filter(|(_, nodes)| is_there(nodes)).map(|(volume, _)| *volume).collect();
+    pool.use_storage(if there.is_empty() {
+        asked.clone()
+    } else {
+        volumes::with_kept(asked, &in_use, &there)
+    });
+    pool.removal.states = states.into_iter().filter(|(volume, _)| there.contains(volume)).collect();
+    if let Some(message) = words::held(pool) {
+        let held = Held {
+            reason: reasons::VOLUME_REMOVAL.to_owned(),
+            message,
+            approval: None,
+            part: HeldPart::Storage { pool: pool.name.clone() },
+        };
+        pool.warnings.push(held.warning());
+        findings.hold(held);
+    }
+}
+
+/// The volume with the metadata log.
+fn metadata_of(storage: &Storage) -> Option<i32> {
+    let marked = storage.volumes.iter().find(|volume| volume.metadata);
+    marked.or_else(|| storage.volumes.first()).and_then(|volume| volume.id)
+}
+
+/// Why brokers did not say what they have; `None`: they did, or may still do.
+fn silence(observed: &Observed) -> Option<String> {
+    if !pod_state::some_broker_is_ready(observed) {
+        return Some("no broker is ready that could say so".to_owned());
+    }
+    let is_about = |need: &Need| matches!(need, Need::LogDirs(_) | Need::Kafka);
+    let (_, silence) = observed.unanswered.iter().find(|(need, _)| is_about(need))?;
+    (silence.kind != SilenceKind::UnderWay).then(|| silence.to_string())
+}
+
+impl Look<'_> {
+    /// How far a volume is on a node.
+    fn state(&self, node: i32, volume: i32) -> VolumeState {
+        let pod = format!("{}-{node}", self.pod_set);
+        let name = jbod::volume_name(volume);
+        let live = self.observed.pods.get(&pod).map(AsRef::as_ref);
+        let live = live.filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        let listed = self.set.spec.pods.iter().find(|one| one["metadata"]["name"] == pod);
+        let is_listed = listed.map(|pod| lists(pod, &name));
+        let is_there = match (live, is_listed) {
+            (Some(live), _) => has(live, &name),
+            // It stops, or is about to be made: that was decided before.
+            (None, Some(is_listed)) => is_listed,
+            (None, None) => {
+                self.observed.claims.contains_key(&names::persistent_volume_claim(Some(volume), &pod))
+            }
+        };
+        if !is_there {
+            return VolumeState::Gone;
+        }
+        if self.metadata[0] == Some(volume) {
+            return VolumeState::MetadataLog;
+        }
+        let Some(live) = live else {
+            return self.unless_discarded(node, volume, "its pod does not run");
+        };
+        if !self.pool.broker {
+            // Of log directories, a controller alone uses that of the metadata log.
+            let is_current = listed.is_some_and(|listed| started_as(live, listed));
+            let is_elsewhere = is_current && self.metadata[1] != Some(volume);
+            return if is_elsewhere { VolumeState::Empty } else { VolumeState::MetadataLogLeaves };
+        }
+        let Some(view) = &self.observed.log_dirs else {
+            return match &self.silence {
+                None if is_listed == Some(false) => VolumeState::Unconfirmed,
+                None => self.unless_discarded(node, volume, "its broker has not answered yet"),
+                Some(why) => self.unless_discarded(node, volume, why),
+            };
+        };
+        if let Some(broker) = view.brokers.get(&node) {
+            return self.told(broker, node, volume);
+        }
+        let why = view.silent.get(&node).map_or("its broker did not answer", String::as_str);
+        self.unless_discarded(node, volume, why)
+    }
+
+    /// What is not known, unless a user gives it up.
+    fn unless_discarded(&self, node: i32, volume: i32, why: &str) -> VolumeState {
+        if !self.discarded.contains(&volume) {
+            return VolumeState::Unknown(why.to_owned());
+        }
+        let pod = format!("{}-{node}", self.pod_set);
+        let listed = self.set.spec.pods.iter().find(|one| one["metadata"]["name"] == pod);
+        let live = self.observed.pods.get(&pod);
+        let is_current = live.zip(listed).is_none_or(|(live, listed)| started_as(live, listed));
+        // A voter that loses its metadata log has forgotten its votes. A broker alone fetches it again.
+        if self.pool.controller && !(is_current && self.metadata[1] != Some(volume)) {
+            return VolumeState::MetadataLogLeaves;
+        }
+        VolumeState::Discarded
+    }
+
+    /// What the broker says.
+    fn told(&self, broker: &BrokerLogDirs, node: i32, volume: i32) -> VolumeState {
+        let path = jbod::log_dir(volume, node);
+        if broker.metadata.as_ref() == Some(&path) {
+            return VolumeState::MetadataLogLeaves;
+        }
+        if broker.metadata.is_none() {
+            return self.unless_discarded(node, volume, "its broker does not say where its metadata log is");
+        }
+        let Some(dir) = broker.dirs.get(&path) else {
+            return self.unless_discarded(node, volume, "its broker does not list the log directory");
+        };
+        if let Some(error) = &dir.error {
+            return self.unless_discarded(
+                node,
+                volume,
+                &format!("its broker cannot use the log directory: {error}"),
+            );
+        }
+        if self.discarded.contains(&volume) {
+            return VolumeState::Discarded;
+        }
+        if dir.count > 0 {
+            return VolumeState::Replicas(dir.count);
+        }
+        let is_refused = self
+            .observed
+            .options
+            .refused
+            .keys()
+            .any(|change| change.option == CORDONED && change.broker == Some(node));
+        let can_cordon = self.cordons.0 && broker.cordoned.is_some() && !is_refused;
+        if can_cordon && !broker.is_cordoned(&path) { VolumeState::Open } else { VolumeState::Empty }
+    }
+}
+
+/// Whether a pod has a volume.
+fn has(pod: &Pod, volume: &str) -> bool {
+    pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()).any(|one| one.name == volume)
+}
+
+/// Whether a pod that a pod set lists has a volume.
+fn lists(pod: &Value, volume: &str) -> bool {
+    pod["spec"]["volumes"].as_array().into_iter().flatten().any(|one| one["name"] == volume)
+}
+
+/// Whether a pod was started with the configuration and the template with which the pod set lists it.
+fn started_as(live: &Pod, listed: &Value) -> bool {
+    let all = live.metadata.annotations.as_ref();
+    [annotations::CONFIGURATION_HASH, annotations::REVISION].iter().all(|key| {
+        let of_live = all.and_then(|all| all.get(*key)).map(String::as_str);
+        of_live == listed["metadata"]["annotations"][*key].as_str()
+    })
+}
+
+/// Volumes whose pods are not to be restarted now: Kafka is about to say whether they are still empty.
+pub(crate) fn awaits(node: Node<'_>) -> bool {
+    node.pool.removal.awaits(node.id)
+}

@@ -1,0 +1,239 @@
+//! Which replicas move to other volumes of their broker now, and what throttles that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::conditions::reasons;
+
+use super::{RemovedVolumes, of_set};
+use crate::findings::Warning;
+use crate::kafka::admin_call::AdminCall;
+use crate::kafka::cluster::{Cluster, Pool, VolumeState, jbod};
+use crate::kafka::log_dirs_view::{BrokerLogDirs, DirReplica, LogDirView, RATE, Way};
+use crate::kafka::observed::Observed;
+use crate::kafka::transitions::drain;
+use crate::words::{first, shortened};
+
+/// Replicas that are on their way at a time on one broker.
+const AT_A_TIME: usize = 10;
+
+/// Replicas that a message names.
+const NAMED: usize = 5;
+
+/// What is to be done about volumes that leave.
+#[derive(Debug, Default)]
+pub(crate) struct VolumePlan {
+    /// What Kafka is told.
+    pub calls: Vec<AdminCall>,
+    /// What the pod sets are to remember, by pool.
+    pub remembered: BTreeMap<String, RemovedVolumes>,
+    /// What keeps replicas from moving, by pool.
+    pub warnings: BTreeMap<String, Warning>,
+    /// Whether something goes on that no event tells of.
+    pub look_again: bool,
+}
+
+/// Decides. A cluster of which no volume leaves has nothing to do.
+pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
+    let mut plan = VolumePlan::default();
+    for pool in &cluster.pools {
+        let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+        let known = set.map(|set| of_set(set)).unwrap_or_default();
+        let leaving: BTreeSet<i32> = pool.removal.states.keys().copied().collect();
+        if leaving.is_empty() && known == RemovedVolumes::default() {
+            continue;
+        }
+        plan.look_again = true;
+        let rate = drain::rate(observed).unwrap_or(drain::USUAL_RATE);
+        let of_pool = OfPool { pool, observed, known, leaving, rate };
+        of_pool.fill(&mut plan);
+    }
+    plan
+}
+
+/// The volumes of a pool.
+struct OfPool<'a> {
+    pool: &'a Pool,
+    observed: &'a Observed,
+    /// What the pod set remembers.
+    known: RemovedVolumes,
+    /// Volumes that are no longer asked for.
+    leaving: BTreeSet<i32>,
+    /// The rate that is wanted; 0: none.
+    rate: u64,
+}
+
+impl OfPool<'_> {
+    /// Whether the pod set remembers the rate, if there is one.
+    fn knows_rate(&self) -> bool {
+        self.rate == 0 || self.known.rates.contains(&self.rate)
+    }
+
+    fn fill(&self, plan: &mut VolumePlan) {
+        let mut remembered = RemovedVolumes { volumes: self.leaving.clone(), rates: BTreeSet::new() };
+        if self.pool.removal.moves && !self.leaving.is_empty() {
+            remembered.rates.insert(self.rate);
+        }
+        let back: BTreeSet<i32> = &self.known.volumes - &self.leaving;
+        let there: BTreeSet<i32> = self.pool.volumes.iter().filter_map(|volume| volume.id).collect();
+        let back = &back & &there;
+        let mut stuck = Vec::new();
+        for node in self.pool.nodes.iter().filter(|_| self.pool.broker) {
+            let told = self.observed.log_dirs.as_ref().and_then(|view| view.brokers.get(node));
+            let Some(broker) = told else {
+                // It may have traces of everything.
+                remembered.volumes.extend(&back);
+                remembered.rates.extend(&self.known.rates);
+                continue;
+            };
+            let on_node = OnNode::of(self, broker, *node, &back);
+            remembered.volumes.extend(on_node.traces);
+            if on_node.has_rate {
+                remembered.rates.extend(&self.known.rates);
+            }
+            plan.calls.extend(on_node.calls);
+            stuck.extend(on_node.stuck);
+        }
+        if remembered != RemovedVolumes::default() {
+            plan.remembered.insert(self.pool.name.clone(), remembered);
+        }
+        if !stuck.is_empty() {
+            let message = format!(
+                "pool {}: no other volume of their broker has room for the replicas {}: let a volume grow, or add one",
+                self.pool.name,
+                first(&stuck, NAMED, ", ")
+            );
+            let warning = Warning { reason: reasons::VOLUME_REMOVAL.to_owned(), message };
+            plan.warnings.insert(self.pool.name.clone(), warning);
+        }
+    }
+}
+
+/// What is to be done on one broker.
+#[derive(Default)]
+struct OnNode {
+    calls: Vec<AdminCall>,
+    /// Volumes that stay after all, and of whose removal the broker has traces.
+    traces: BTreeSet<i32>,
+    /// Whether it has a rate of the operator's.
+    has_rate: bool,
+    /// Replicas for which there is no room.
+    stuck: Vec<String>,
+}
+
+impl OnNode {
+    fn of(of: &OfPool<'_>, broker: &BrokerLogDirs, node: i32, back: &BTreeSet<i32>) -> Self {
+        let mut on_node = Self::default();
+        let mut moves: BTreeMap<String, BTreeMap<i32, String>> = BTreeMap::new();
+        let mut add = |replica: &DirReplica, to: &str| {
+            moves.entry(replica.topic.clone()).or_default().insert(replica.partition, to.to_owned());
+        };
+        // Nobody wants these to leave any more: what is on its way stays where it is.
+        for volume in back {
+            let path = jbod::log_dir(*volume, node);
+            let Some(dir) = broker.dirs.get(&path) else { continue };
+            if dir.moving > 0 || broker.cordoned.as_ref().is_some_and(|all| all.contains(&path)) {
+                on_node.traces.insert(*volume);
+            }
+            dir.replicas.iter().filter(|one| matches!(one.way, Way::To(_))).for_each(|one| add(one, &path));
+        }
+        let empties: Vec<(String, &LogDirView)> = of
+            .pool
+            .removal
+            .of_node(node)
+            .filter(|(id, state)| of.known.volumes.contains(id) && matches!(state, VolumeState::Replicas(_)))
+            .map(|(id, _)| jbod::log_dir(id, node))
+            .filter_map(|path| broker.dirs.get(&path).map(|dir| (path, dir)))
+            .collect();
+        let under_way: usize = empties.iter().map(|(_, dir)| dir.moving).sum();
+        // Nothing begins before the pod set remembers what throttles it.
+        if of.pool.removal.moves && of.knows_rate() {
+            let mut targets = Targets::of(of, broker, node);
+            let mut room = AT_A_TIME.saturating_sub(under_way);
+            for (path, dir) in &empties {
+                for replica in &dir.replicas {
+                    match &replica.way {
+                        Way::To(to) if targets.has(to) => targets.take(to, replica.size),
+                        // What comes in goes back to where it is complete.
+                        Way::From(from) if targets.has(from) && from != path => add(replica, from),
+                        // Its other copy leaves as well, and takes this one along.
+                        Way::From(_) => {}
+                        Way::None if room == 0 => {}
+                        Way::To(_) | Way::None => match targets.best(replica.size) {
+                            Some(to) => {
+                                room = room.saturating_sub(1);
+                                add(replica, &to);
+                            }
+                            None => on_node.stuck.push(format!(
+                                "{}-{} of broker {node}",
+                                shortened(&replica.topic),
+                                replica.partition
+                            )),
+                        },
+                    }
+                }
+            }
+        }
+        let goes_on = under_way > 0 || !moves.is_empty();
+        on_node.throttle(of, broker, node, goes_on, moves);
+        on_node
+    }
+
+    /// Begins the moves behind their rate, or takes that off. A rate that somebody else set stays.
+    fn throttle(
+        &mut self,
+        of: &OfPool<'_>,
+        broker: &BrokerLogDirs,
+        node: i32,
+        goes_on: bool,
+        moves: BTreeMap<String, BTreeMap<i32, String>>,
+    ) {
+        let present = broker.rate.as_deref();
+        let is_ours = |present: &str| of.known.rates.iter().any(|rate| rate.to_string() == present);
+        self.has_rate = present.is_some_and(is_ours);
+        let is_wanted = goes_on && of.pool.removal.moves && of.rate > 0;
+        let is_other = present.is_none_or(|present| self.has_rate && present != of.rate.to_string());
+        let rate = (is_wanted && is_other && of.knows_rate()).then_some(of.rate);
+        if !moves.is_empty() || rate.is_some() {
+            self.calls.push(AdminCall::MoveReplicas { broker: node, rate, moves });
+        }
+        if self.has_rate && !is_wanted {
+            let rates = BTreeMap::from([(node, BTreeSet::from([RATE.to_owned()]))]);
+            self.calls.push(AdminCall::TakeOffThrottles { topics: BTreeSet::new(), rates });
+        }
+    }
+}
+
+/// The log directories of a broker that replicas may go to, with how much room each has left, and how many replicas.
+struct Targets(BTreeMap<String, (Option<u64>, usize)>);
+
+impl Targets {
+    fn of(of: &OfPool<'_>, broker: &BrokerLogDirs, node: i32) -> Self {
+        let ids = of.pool.volumes.iter().filter_map(|volume| volume.id).filter(|id| !of.leaving.contains(id));
+        let usable = |path: String| {
+            let dir =
+                broker.dirs.get(&path).filter(|dir| dir.error.is_none() && !broker.is_cordoned(&path))?;
+            Some((path, (dir.usable, dir.count)))
+        };
+        Self(ids.map(|id| jbod::log_dir(id, node)).filter_map(usable).collect())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// Notes that so many bytes go there.
+    fn take(&mut self, path: &str, size: u64) {
+        if let Some((usable, count)) = self.0.get_mut(path) {
+            *usable = usable.map(|usable| usable.saturating_sub(size));
+            *count += 1;
+        }
+    }
+
+    /// The directory with the most room, if there is enough; where that is not known, the one with the fewest replicas.
+    fn best(&mut self, size: u64) -> Option<String> {
+        let fits = self.0.iter().filter(|(_, (usable, _))| usable.is_none_or(|usable| usable > size));
+        let best = fits.max_by_key(|(_, (usable, count))| (*usable, std::cmp::Reverse(*count)))?.0.clone();
+        self.take(&best, size);
+        Some(best)
+    }
+}

@@ -1,0 +1,282 @@
+//! What happens to a cluster in its life, under a client that never stops writing and reading: nothing that Kafka acknowledged is
+//! lost, twice there or in another order, also when the operator is killed in the middle of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use api::{Kafka, KafkaNodePool, annotations};
+use e2e::flow::Flow;
+use e2e::outside::Outside;
+use e2e::{Scenario, bootstrap_of, is_pod_ready, is_ready};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+const CLUSTER: &str = "day";
+const TOPIC: &str = "orders";
+const BROKERS: &str = "brokers";
+const CONTROLLERS: &str = "controllers";
+/// How many stages there are; in one of them the operator is killed.
+const STAGES: u64 = 5;
+/// For what takes a restart of every node.
+const ROLL: Duration = Duration::from_mins(6);
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// The cluster while it is used.
+struct Day {
+    scenario: Scenario,
+    flow: Flow,
+    /// In which stage the operator is killed, and how long after its begin.
+    kill: (u64, Duration),
+    stage: u64,
+    name: &'static str,
+    killer: Option<JoinHandle<Result<()>>>,
+}
+
+impl Day {
+    /// Begins a stage. Pods as they are then.
+    async fn begins(&mut self, name: &'static str) -> Result<BTreeMap<String, String>> {
+        self.name = name;
+        self.stage += 1;
+        self.scenario.stage(&format!("day two: {name}"));
+        if self.stage == self.kill.0 {
+            let (client, delay) = (self.scenario.client.clone(), self.kill.1);
+            self.killer = Some(tokio::spawn(kill_operator(client, delay)));
+        }
+        self.scenario.kafka_pods(CLUSTER).await
+    }
+
+    /// Ends a stage: says what the client saw meanwhile.
+    async fn ends(&mut self) -> Result<()> {
+        if let Some(killer) = self.killer.take() {
+            killer.await??;
+            self.scenario.stage("day two: the operator was killed meanwhile");
+        }
+        let seen = self.flow.ask(self.name).await?;
+        self.scenario.stage(&format!("day two: {seen}"));
+        Ok(())
+    }
+
+    async fn patch<K>(&self, name: &str, patch: &Value) -> Result<()>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone
+            + serde::de::DeserializeOwned
+            + std::fmt::Debug,
+        K::DynamicType: Default,
+    {
+        self.scenario.api::<K>().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    /// Waits until each of the pods was replaced, and the cluster is ready.
+    async fn until_restarted(&self, before: &BTreeMap<String, String>) -> Result<()> {
+        for (pod, uid) in before {
+            let is_new = |found: Option<&Pod>| {
+                found.is_some_and(|found| is_pod_ready(found) && found.uid().as_ref() != Some(uid))
+            };
+            Box::pin(self.scenario.until::<Pod>(pod, "a new ready pod", ROLL, is_new)).await?;
+        }
+        self.scenario.until_ready(CLUSTER, ROLL).await?;
+        Ok(())
+    }
+}
+
+/// A number that nobody foresees; `KASTELLAN_SEED` is that of an earlier run.
+fn seed() -> Result<u64> {
+    match std::env::var("KASTELLAN_SEED") {
+        Ok(seed) => seed.parse().context("KASTELLAN_SEED is not a number"),
+        Err(_) => Ok(u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos())),
+    }
+}
+
+/// Kills the operator without a warning.
+async fn kill_operator(client: kube::Client, delay: Duration) -> Result<()> {
+    tokio::time::sleep(delay).await;
+    let operators: Api<Pod> = Api::namespaced(client, "kafka");
+    let selector = kube::api::ListParams::default().labels("strimzi.io/kind=cluster-operator");
+    let now = kube::api::DeleteParams::default().grace_period(0);
+    for pod in operators.list(&selector).await? {
+        operators.delete(&pod.name_any(), &now).await?;
+    }
+    Ok(())
+}
+
+fn pool(name: &str, role: &str) -> Value {
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
+        "metadata": {"name": name, "labels": {"strimzi.io/cluster": CLUSTER},
+            "annotations": {"kastellan.io/drain-nodes": "true"}},
+        "spec": {
+            "replicas": 3, "roles": [role], "storage": {"type": "jbod", "volumes": [
+                {"id": 0, "type": "persistent-claim", "size": "1Gi", "kraftMetadata": "shared", "deleteClaim": true}]},
+            "resources": {"requests": {"cpu": "50m", "memory": "384Mi"}, "limits": {"memory": "768Mi"}},
+            "jvmOptions": {"-Xms": "256m", "-Xmx": "256m", "-XX": {"UseSerialGC": "true", "TieredStopAtLevel": "1"}},
+        },
+    })
+}
+
+fn kafka(version: &str) -> Value {
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": CLUSTER},
+        "spec": {"kafka": {
+            "version": version,
+            "listeners": [
+                {"name": "tls", "port": 9093, "type": "internal", "tls": true},
+                {"name": "np", "port": 9094, "type": "nodeport", "tls": false,
+                    "configuration": {"preferredNodePortAddressType": "InternalIP"}},
+            ],
+            "config": {"num.partitions": 6, "default.replication.factor": 3, "min.insync.replicas": 2,
+                "offsets.topic.replication.factor": 3, "offsets.topic.num.partitions": 3,
+                "transaction.state.log.replication.factor": 3, "transaction.state.log.min.isr": 2},
+        }},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn day_two_loses_nothing() -> Result<()> {
+    let former = std::env::var("KASTELLAN_FORMER_KAFKA")
+        .context("KASTELLAN_FORMER_KAFKA is not set: run `make e2e`")?;
+    let scenario = Scenario::new("e2e-day-two").await?;
+    let seed = seed()?;
+    let kill = (1 + seed % STAGES, Duration::from_millis(seed / STAGES % 20_000));
+    scenario.stage(&format!(
+        "day two: a cluster of Kafka {former}, and a client that writes and reads (seed {seed})"
+    ));
+    scenario.apply_value(&pool(BROKERS, "broker")).await?;
+    scenario.apply_value(&pool(CONTROLLERS, "controller")).await?;
+    scenario.apply_value(&kafka(&former)).await?;
+    let ready = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let client = Outside::of(&scenario, CLUSTER).await?;
+    let address = bootstrap_of(&ready, "np")?;
+    create_topic(&scenario, &address).await?;
+    let flow = client.flow(&address, TOPIC)?;
+    let mut day = Day { scenario, flow, kill, stage: 0, name: "", killer: None };
+    day.flow.ask("start").await?;
+    Box::pin(upgrade(&mut day)).await?;
+    Box::pin(roll(&mut day)).await?;
+    let more = Box::pin(grow(&mut day)).await?;
+    Box::pin(shrink(&mut day, &more)).await?;
+    Box::pin(replace_authority(&mut day)).await?;
+    let Day { scenario, flow, .. } = day;
+    let proof = flow.end().await?;
+    scenario.stage(&format!("day two: {proof}"));
+    scenario.remove().await
+}
+
+/// By hand: a topic that Kafka makes when it is first named is not there yet when its partitions are asked for.
+async fn create_topic(scenario: &Scenario, address: &str) -> Result<()> {
+    let pod = scenario.kafka_pods(CLUSTER).await?.into_keys().next().context("there are no pods")?;
+    let start = ["--bootstrap-server", address, "--create", "--topic", TOPIC];
+    scenario.tool(&pod, "org.apache.kafka.tools.TopicCommand", &start).await.map(drop)
+}
+
+async fn upgrade(day: &mut Day) -> Result<()> {
+    let before = day.begins("an upgrade of Kafka").await?;
+    day.patch::<Kafka>(CLUSTER, &json!({"spec": {"kafka": {"version": "4.3.1"}}})).await?;
+    day.until_restarted(&before).await?;
+    let is_raised = |kafka: Option<&Kafka>| {
+        let status = kafka.and_then(|kafka| kafka.status.clone()).unwrap_or_default();
+        let version = status.kafka_metadata_version.unwrap_or_default();
+        is_ready(kafka) && status.kafka_version.as_deref() == Some("4.3.1") && version.starts_with("4.3")
+    };
+    day.scenario.until::<Kafka>(CLUSTER, "the metadata version", MINUTE, is_raised).await?;
+    day.ends().await
+}
+
+async fn roll(day: &mut Day) -> Result<()> {
+    let before = day.begins("a rolling update").await?;
+    for pool in [BROKERS, CONTROLLERS] {
+        let set = format!("{CLUSTER}-{pool}");
+        day.scenario
+            .kubectl(&["annotate", "strimzipodset", &set, "strimzi.io/manual-rolling-update=true"])
+            .await?;
+    }
+    day.until_restarted(&before).await?;
+    day.ends().await
+}
+
+/// The answer is the ids of all brokers, with two new ones.
+async fn grow(day: &mut Day) -> Result<Vec<i32>> {
+    day.begins("two more brokers").await?;
+    day.patch::<KafkaNodePool>(BROKERS, &json!({"spec": {"replicas": 5}})).await?;
+    let ids = until_brokers(day, 5, MINUTE).await?;
+    for id in &ids {
+        let pod = format!("{CLUSTER}-{BROKERS}-{id}");
+        day.scenario.until::<Pod>(&pod, "a ready pod", ROLL, |pod| pod.is_some_and(is_pod_ready)).await?;
+    }
+    day.scenario.until_ready(CLUSTER, ROLL).await?;
+    day.ends().await?;
+    Ok(ids)
+}
+
+/// The brokers that hold everything leave, and it moves to those that came.
+async fn shrink(day: &mut Day, ids: &[i32]) -> Result<()> {
+    day.begins("the first two brokers leave, with their partitions moved").await?;
+    let leaving = ids.get(..2).context("there are no five brokers")?;
+    let patch = json!({"metadata": {"annotations": {annotations::REMOVE_NODE_IDS: json!(leaving).to_string()}},
+        "spec": {"replicas": 3}});
+    day.patch::<KafkaNodePool>(BROKERS, &patch).await?;
+    for id in leaving {
+        let pod = format!("{CLUSTER}-{BROKERS}-{id}");
+        day.scenario.until::<Pod>(&pod, "its end", ROLL, |pod| pod.is_none()).await?;
+    }
+    let left = until_brokers(day, 3, MINUTE).await?;
+    ensure!(left == ids.get(2..).unwrap_or_default(), "{left:?} stay of {ids:?}");
+    day.scenario.until_ready(CLUSTER, ROLL).await?;
+    day.ends().await
+}
+
+/// Waits until the pool has so many brokers; their ids.
+async fn until_brokers(day: &Day, count: usize, deadline: Duration) -> Result<Vec<i32>> {
+    let ids = |pool: Option<&KafkaNodePool>| pool.and_then(|pool| pool.status.as_ref()?.node_ids.clone());
+    let is_so = |pool: Option<&KafkaNodePool>| ids(pool).is_some_and(|ids| ids.len() == count);
+    let pool = day.scenario.until::<KafkaNodePool>(BROKERS, "its brokers", deadline, is_so).await?;
+    ids(pool.as_ref()).context("no node ids")
+}
+
+/// A key replacement: certificates and trust change on every connection, and no pod restarts.
+async fn replace_authority(day: &mut Day) -> Result<()> {
+    let before = day.begins("the authority's key is replaced").await?;
+    let authority = certificate(day, "ca.crt", &format!("{CLUSTER}-cluster-ca-cert")).await?;
+    let mut leaves = BTreeMap::new();
+    for pod in before.keys() {
+        leaves.insert(pod, certificate(day, &format!("{pod}.crt"), pod).await?);
+    }
+    let patch = json!({"metadata": {"annotations": {annotations::FORCE_REPLACE: "true"}}});
+    day.patch::<Secret>(&format!("{CLUSTER}-cluster-ca"), &patch).await?;
+    for (pod, old) in leaves {
+        let key = format!("{pod}.crt");
+        let is_new = |secret: Option<&Secret>| {
+            secret.and_then(|secret| read(secret, &key)).is_some_and(|now| now != old)
+        };
+        day.scenario.until::<Secret>(pod, "a leaf of the new authority", ROLL, is_new).await?;
+        let trusts_it_alone = |found: Option<&Pod>| {
+            found.is_some_and(|found| {
+                let trusted = found.annotations().get(annotations::TRUSTED_CLUSTER_CAS);
+                is_pod_ready(found) && trusted.is_some_and(|trusted| !trusted.contains(','))
+            })
+        };
+        day.scenario.until::<Pod>(pod, "trust in the new authority alone", ROLL, trusts_it_alone).await?;
+    }
+    day.scenario.until_ready(CLUSTER, ROLL).await?;
+    ensure!(
+        certificate(day, "ca.crt", &format!("{CLUSTER}-cluster-ca-cert")).await? != authority,
+        "the authority must be a new one"
+    );
+    let after = day.scenario.kafka_pods(CLUSTER).await?;
+    ensure!(after == before, "a key replacement restarts no pod: {before:?} became {after:?}");
+    day.ends().await
+}
+
+fn read(secret: &Secret, key: &str) -> Option<Vec<u8>> {
+    secret.data.as_ref()?.get(key).map(|bytes| bytes.0.clone())
+}
+
+async fn certificate(day: &Day, key: &str, secret: &str) -> Result<Vec<u8>> {
+    let secret = day.scenario.api::<Secret>().get(secret).await?;
+    read(&secret, key).with_context(|| format!("{} has no {key}", secret.name_any()))
+}
