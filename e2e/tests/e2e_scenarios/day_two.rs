@@ -9,7 +9,7 @@ use api::{Kafka, KafkaNodePool, annotations};
 use e2e::flow::Flow;
 use e2e::outside::Outside;
 use e2e::{Scenario, bootstrap_of, is_pod_ready, is_ready};
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ const TOPIC: &str = "orders";
 const BROKERS: &str = "brokers";
 const CONTROLLERS: &str = "controllers";
 /// How many stages there are; in one of them the operator is killed.
-const STAGES: u64 = 5;
+const STAGES: u64 = 6;
 /// For what takes a restart of every node.
 const ROLL: Duration = Duration::from_mins(6);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -105,14 +105,25 @@ async fn kill_operator(client: kube::Client, delay: Duration) -> Result<()> {
     Ok(())
 }
 
-fn pool(name: &str, role: &str) -> Value {
+/// Volumes with these ids.
+fn volumes(ids: &[i32]) -> Value {
+    let volume = |id: &i32| {
+        let mut volume = json!({"id": id, "type": "persistent-claim", "size": "1Gi", "deleteClaim": true});
+        if *id == 0 {
+            volume["kraftMetadata"] = json!("shared");
+        }
+        volume
+    };
+    json!({"type": "jbod", "volumes": ids.iter().map(volume).collect::<Vec<_>>()})
+}
+
+fn pool(name: &str, role: &str, ids: &[i32]) -> Value {
     json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
         "metadata": {"name": name, "labels": {"strimzi.io/cluster": CLUSTER},
-            "annotations": {"kastellan.io/drain-nodes": "true"}},
+            "annotations": {"kastellan.io/drain-nodes": "true", "kastellan.io/drain-volumes": "true"}},
         "spec": {
-            "replicas": 3, "roles": [role], "storage": {"type": "jbod", "volumes": [
-                {"id": 0, "type": "persistent-claim", "size": "1Gi", "kraftMetadata": "shared", "deleteClaim": true}]},
+            "replicas": 3, "roles": [role], "storage": volumes(ids),
             "resources": {"requests": {"cpu": "50m", "memory": "384Mi"}, "limits": {"memory": "768Mi"}},
             "jvmOptions": {"-Xms": "256m", "-Xmx": "256m", "-XX": {"UseSerialGC": "true", "TieredStopAtLevel": "1"}},
         },
@@ -146,8 +157,8 @@ async fn day_two_loses_nothing() -> Result<()> {
     scenario.stage(&format!(
         "day two: a cluster of Kafka {former}, and a client that writes and reads (seed {seed})"
     ));
-    scenario.apply_value(&pool(BROKERS, "broker")).await?;
-    scenario.apply_value(&pool(CONTROLLERS, "controller")).await?;
+    scenario.apply_value(&pool(BROKERS, "broker", &[0, 1])).await?;
+    scenario.apply_value(&pool(CONTROLLERS, "controller", &[0])).await?;
     scenario.apply_value(&kafka(&former)).await?;
     let ready = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let client = Outside::of(&scenario, CLUSTER).await?;
@@ -158,6 +169,7 @@ async fn day_two_loses_nothing() -> Result<()> {
     day.flow.ask("start").await?;
     Box::pin(upgrade(&mut day)).await?;
     Box::pin(roll(&mut day)).await?;
+    Box::pin(remove_volume(&mut day)).await?;
     let more = Box::pin(grow(&mut day)).await?;
     Box::pin(shrink(&mut day, &more)).await?;
     Box::pin(replace_authority(&mut day)).await?;
@@ -196,6 +208,20 @@ async fn roll(day: &mut Day) -> Result<()> {
             .await?;
     }
     day.until_restarted(&before).await?;
+    day.ends().await
+}
+
+/// A volume that every broker uses leaves: what is on it moves to the other one first.
+async fn remove_volume(day: &mut Day) -> Result<()> {
+    let mut before = day.begins("a volume leaves every broker, with its replicas moved").await?;
+    before.retain(|pod, _| pod.contains(BROKERS));
+    day.patch::<KafkaNodePool>(BROKERS, &json!({"spec": {"storage": volumes(&[0])}})).await?;
+    day.until_restarted(&before).await?;
+    for pod in before.keys() {
+        let claim = format!("data-1-{pod}");
+        let is_gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
+        day.scenario.until::<PersistentVolumeClaim>(&claim, "its end", ROLL, is_gone).await?;
+    }
     day.ends().await
 }
 

@@ -305,9 +305,9 @@ async fn a_volume_is_emptied_with_every_record_kept_and_half_of_it_can_be_taken_
     disks.node.stop().await.unwrap();
     std::fs::remove_dir_all(disks.node.log_dir(1)).unwrap();
     let first = disks.node.log_dir(0).display().to_string();
-    let mut lines = user_lines(&plan);
-    lines.push(("log.dirs".to_owned(), first));
-    disks.node.set_config(&lines).unwrap();
+    let mut options = user_lines(&plan);
+    options.push(("log.dirs".to_owned(), first));
+    disks.node.set_config(&options).unwrap();
     disks.node.start_again().await.unwrap();
     disks.paper.restart(POD);
     assert!(!disks.mounts("data-1"));

@@ -278,7 +278,10 @@ fn the_claim_of_a_volume_that_left_its_pool_goes_when_no_pod_uses_it_any_more() 
             .count()
     };
     assert_eq!((claims(&world, "data-0"), claims(&world, "data-1")), (3, 3));
-    world.pool(0, |pool| drop(pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1)));
+    world.pool(0, |pool| {
+        pool["metadata"]["annotations"]["kastellan.io/discard-volumes"] = json!("[1]");
+        pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1);
+    });
     let plan = world.plan();
     assert!(plan.delete.is_empty(), "{:?}", plan.delete);
     assert_eq!(roll(&mut world), 3);

@@ -227,7 +227,10 @@ fn persistent_storage_is_warned_of_when_a_restart_drops_a_volume() {
     let lossy = "SingleReplicaOnEphemeralStorage";
     world.roll = Some(world.all_is_well(vec![partition("single-0", &[0], &[0], 1)]));
     assert!(warning(&world.plan(), lossy).is_none());
-    world.pool(0, |pool| drop(pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1)));
+    world.pool(0, |pool| {
+        pool["metadata"]["annotations"]["kastellan.io/discard-volumes"] = json!("[1]");
+        pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1);
+    });
     assert!(warning(&world.plan(), lossy).is_some());
     // Its last copy is not taken while another one is on its way.
     world.roll = Some(world.all_is_well(vec![partition("pairs-0", &[0, 1], &[0], 2)]));
