@@ -126,6 +126,10 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// The machine of a pod has no room for the resources that it is to get without a restart.
     pub const IN_PLACE_RESIZING_DEFERRED: &str = "InPlaceResizingDeferred";
+    /// The Kubernetes node of a pod is away.
+    pub const LOST_NODE: &str = "LostNode";
+    /// A pod cannot use its volumes: the disk failed, or no Kubernetes node can mount them.
+    pub const LOST_VOLUME: &str = "LostVolume";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
     /// The addresses of a listener change, because it got or lost a single address.

@@ -13,6 +13,7 @@ use crate::recovery::Recovery;
 use crate::render::{self, Rendered};
 use crate::run_error::RunError;
 use crate::server::{self, Shared};
+use crate::storage::writable;
 use crate::{heap, jars, jmx, jvm, kubernetes, node_info, plug_ins, termination};
 
 /// A process whose start is prepared.
@@ -23,6 +24,11 @@ pub(crate) trait Prepared {
     /// What it has to do before it serves.
     fn recovery(&mut self) -> Recovery {
         Recovery::default()
+    }
+
+    /// The directories that it has to be able to write.
+    fn log_directories(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// What the agent does for it all the time. Never ends.
@@ -52,12 +58,13 @@ pub(crate) async fn run<P: Prepared>(
     let jvm = process::start(&program, &arguments, &shared)
         .map_err(|source| RunError::Start { program: program.clone(), source })?;
     shared.node().started(prepared.recovery());
+    let disks = prepared.log_directories();
     tokio::select! {
         code = process::watch_over(jvm, &shared, &mut signals) => {
             let code = code.map_err(|source| RunError::Start { program, source })?;
             tracing::info!(code, "{name} ended");
             if !shared.node().is_stopping() {
-                termination::leave_message(layout, &termination::of_jvm(code));
+                termination::leave_message(layout, &termination::of_jvm(code, &writable::failures(&disks)));
             }
             Ok(code)
         }

@@ -1,6 +1,6 @@
 //! `run`: from the mounted configuration to a running Kafka, and until its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -38,6 +38,10 @@ impl Prepared for KafkaNode {
 
     fn recovery(&mut self) -> Recovery {
         std::mem::take(&mut self.recovery)
+    }
+
+    fn log_directories(&self) -> Vec<PathBuf> {
+        self.config.all_directories()
     }
 
     async fn watch(self, layout: &Layout, shared: &Arc<Shared>) {

@@ -35,15 +35,17 @@ fn bounded(message: &str) -> String {
     format!("{}{ELLIPSIS}", &message[..end])
 }
 
-/// Why Kafka ended without having been asked to; `code` is its exit code, or 128 plus the signal that ended it.
-pub fn of_jvm(code: u8) -> String {
+/// Why Kafka ended without having been asked to; `code` is its exit code, or 128 plus the signal that ended it, and `disks` is what is
+/// wrong with log directories.
+pub fn of_jvm(code: u8, disks: &[String]) -> String {
     let how = match code {
         // What `-XX:+ExitOnOutOfMemoryError` makes of it.
         3 => "exit code 3: its memory is too small (OutOfMemoryError)".to_owned(),
         129..=192 => format!("exit code {code}: signal {} ended it", code - 128),
         _ => format!("exit code {code}"),
     };
-    format!("kafka ended by itself with {how}; the end of the pod's log says more")
+    let all = [&[how], disks].concat().join("; ");
+    format!("kafka ended by itself with {all}; the end of the pod's log says more")
 }
 
 #[cfg(test)]

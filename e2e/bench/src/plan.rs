@@ -140,6 +140,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         },
         Need::StorageClass(_) => Answer::StorageClass(Some(true)),
         Need::NodeAddresses(_) => Answer::NodeAddresses(BTreeMap::new()),
+        Need::KubernetesNodes(_) => Answer::KubernetesNodes(BTreeMap::new()),
         Need::Holders(objects) => {
             Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
         }

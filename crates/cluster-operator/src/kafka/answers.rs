@@ -19,7 +19,7 @@ use super::observe::Observer;
 use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
 use super::views::Views;
-use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, option_calls, roll_calls};
+use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls};
 use crate::caches::Caches;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
@@ -165,6 +165,10 @@ impl Answers {
             },
             Need::NodeAddresses(names) => {
                 self.nodes.addresses(&self.applier, names).await.map(Answer::NodeAddresses)
+            }
+            Need::KubernetesNodes(names) => {
+                let late = |error: ApplyError| Silence::new(SilenceKind::Late, error.to_string());
+                lost_nodes::look(&self.applier, names).await.map(Answer::KubernetesNodes).map_err(late)
             }
             Need::Holders(objects) => {
                 holders::of(&self.applier, &self.caches, objects).await.map(Answer::Holders)

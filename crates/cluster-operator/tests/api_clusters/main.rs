@@ -28,6 +28,7 @@ mod kafka_addresses;
 mod kinds;
 mod lifecycle;
 mod listeners;
+mod lost_volumes;
 mod mirror_maker1;
 mod mirror_maker2;
 mod named_mistakes;

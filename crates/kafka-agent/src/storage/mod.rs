@@ -6,6 +6,7 @@ pub mod features;
 pub mod meta;
 pub mod observe;
 pub mod plan;
+pub mod writable;
 
 /// The directory of the metadata log inside its log directory.
 pub const METADATA_LOG: &str = "__cluster_metadata-0";

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
+use super::kubernetes_node::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView, TieredTopics};
@@ -27,6 +28,8 @@ pub enum Answer {
     StorageClass(Option<bool>),
     /// The addresses of those nodes that there are, by name.
     NodeAddresses(BTreeMap<String, NodeAddresses>),
+    /// How each of the Kubernetes nodes is, by name; `None`: the operator has not the right to know.
+    KubernetesNodes(BTreeMap<String, Option<KubernetesNode>>),
     /// What each of the objects says of whose it is; `None`: there is no such object.
     Holders(BTreeMap<ObjectId, Option<Holder>>),
     /// Topics that have the topic operator's finalizer.

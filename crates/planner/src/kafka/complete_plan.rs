@@ -22,6 +22,7 @@ use super::jmx;
 use super::kafka_exporter;
 use super::kubernetes_nodes;
 use super::live_objects;
+use super::lost;
 use super::need::Need;
 use super::objects::pod_set::InKafka;
 use super::objects::{
@@ -49,7 +50,7 @@ use super::transitions::topic_operator;
 use super::transitions::volume_removal::{self, moves::VolumePlan};
 use crate::findings::Problem;
 use crate::overrides::{Overridden, Overriding};
-use crate::pod_words::{does_not_go, is_long_unready, is_ready};
+use crate::pod_words::{is_long_unready, is_ready};
 use crate::workload::agent_pod::DesiredPod;
 use objects::DesiredObject;
 
@@ -211,6 +212,7 @@ impl Draft<'_> {
         }
         self.plan.needs.extend(classes.into_iter().map(Need::StorageClass));
         self.plan.needs.extend(kubernetes_nodes::question(cluster, self.observed));
+        self.plan.needs.extend(lost::question(cluster, self.observed, self.now));
     }
 
     /// The pod sets, the restarts that their pods need, and the statuses of the pools.
@@ -303,7 +305,10 @@ impl Draft<'_> {
         if situation.state == PodState::Missing {
             if situation.long {
                 progress.stuck = true;
-                progress.pod_has_words(does_not_go(&name));
+                progress.pod_has(lost::of_going(&name, live, observed));
+                if lost::claims_are_to_go(live, observed, self.now) {
+                    self.plan.roll.wanted.extend(restart_reasons::of_claims(node, &name, live));
+                }
             } else {
                 progress.waiting_for.push(format!("pod {name} is stopping"));
             }
@@ -318,9 +323,10 @@ impl Draft<'_> {
             progress.resizes(&name, restart_reasons::resize(self.cluster, live, desired));
         }
         if !is_ready(live) {
-            match pod_state::words(live) {
-                Some(words) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
-                None => progress.waiting_for.push(format!("pod {name} is not ready")),
+            match (lost::of_unready(&name, live, observed), pod_state::words(live)) {
+                (Some(warning), _) => progress.pod_has(warning),
+                (None, Some(words)) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
+                (None, None) => progress.waiting_for.push(format!("pod {name} is not ready")),
             }
             progress.stuck |= is_long_unready(live, self.now);
         }

@@ -40,6 +40,7 @@ impl Observation for Observed {
                 let missing = missing.map(|name| (name, NodeAddresses::default())).collect::<Vec<_>>();
                 self.exposed.node_addresses.extend(found.into_iter().chain(missing));
             }
+            (Need::KubernetesNodes(_), Answer::KubernetesNodes(found)) => self.kubernetes_nodes.extend(found),
             (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => self.held_topics = Some(topics),
             (need @ Need::Kafka, Answer::Kafka(view)) => {

@@ -23,6 +23,8 @@ pub enum Need {
     /// Under which addresses these Kubernetes nodes are reached. Answer:
     /// [`Answer::NodeAddresses`](super::answer::Answer::NodeAddresses).
     NodeAddresses(BTreeSet<String>),
+    /// How these Kubernetes nodes are. Answer: [`Answer::KubernetesNodes`](super::answer::Answer::KubernetesNodes).
+    KubernetesNodes(BTreeSet<String>),
     /// Whose the objects are that have these names, if there are any. Answer: [`Answer::Holders`](super::answer::Answer::Holders).
     Holders(Vec<ObjectId>),
     /// Which topics have the topic operator's finalizer. Answer: [`Answer::HeldTopics`](super::answer::Answer::HeldTopics).

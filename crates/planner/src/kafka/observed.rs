@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use super::drain_view::{DrainProgress, DrainView};
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
+use super::kubernetes_node::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
@@ -59,6 +60,8 @@ pub struct Observed {
     /// What Kubernetes wrote into those among them through which clients reach listeners with Services of their own, and the addresses of the
     /// Kubernetes nodes.
     pub exposed: Exposed,
+    /// How those Kubernetes nodes are that a plan asked for in this pass; `None`: the operator has not the right to know.
+    pub kubernetes_nodes: BTreeMap<String, Option<KubernetesNode>>,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
     /// for in this pass; `None`: there is no such object.
     pub holders: BTreeMap<ObjectId, Option<Holder>>,

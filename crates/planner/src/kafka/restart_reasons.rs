@@ -51,6 +51,9 @@ const STARTED_WITH: &StartedWith = &[
     (annotations::REVISION, RestartReason::PodHasOldRevision, "the pod's template changed"),
 ];
 
+/// What the annotation means that has claims made anew.
+const WITH_CLAIMS: &str = "the pod and its claims are to be made anew, as an annotation asks";
+
 /// The restart that a live pod needs; `None`: none. `desired` is the pod as it stands in the pod set.
 pub(super) fn of_pod(
     cluster: &Cluster,
@@ -70,8 +73,7 @@ pub(super) fn of_pod(
         found.notes.extend(taking_up.why_late(&pod));
     }
     if is_new_with_claims(live) {
-        let note = "the pod and its claims are to be made anew, as an annotation asks";
-        found.add(RestartReason::ManualRollingUpdate, note);
+        found.add(RestartReason::ManualRollingUpdate, WITH_CLAIMS);
     }
     let set = observed.pod_sets.get(&cluster.pod_set_name(node.pool));
     if is_asked_for(live, set.map(AsRef::as_ref)) {
@@ -97,6 +99,16 @@ pub(super) fn resize(cluster: &Cluster, live: &Pod, desired: &Pod) -> Resize {
 /// Whether a user asks for the pod to be made anew together with its claims.
 pub(super) fn is_new_with_claims(live: &Pod) -> bool {
     annotations::is_true(live.metadata.annotations.as_ref(), annotations::DELETE_POD_AND_PVC)
+}
+
+/// The restart of a pod that is on its way already, for the sake of its claims; `None`: nobody asks for it.
+pub(super) fn of_claims(node: Node<'_>, pod: &str, live: &Pod) -> Option<Restart> {
+    is_new_with_claims(live).then(|| Restart {
+        node: node.id,
+        pod: pod.to_owned(),
+        reasons: BTreeSet::from([RestartReason::ManualRollingUpdate]),
+        notes: vec![WITH_CLAIMS.to_owned()],
+    })
 }
 
 /// The restart with the options that need one, which the pod's annotations do not show: the broker itself tells.

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Node, Warning};
 use super::config::server::quorum_fetch_timeout_ms;
+use super::lost;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
@@ -158,7 +159,7 @@ pub fn decide(
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
         (None, Some(rules)) => {
-            let decision = roll_order::by_kafka(&nodes, rules);
+            let decision = lost::decide(&nodes, rules);
             outcome.roll.basis = view.as_deref().and_then(|view| basis(&decision, &nodes, view));
             unless_too_old(decision, &nodes, outcome.roll.basis.as_ref(), now)
         }

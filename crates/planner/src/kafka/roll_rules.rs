@@ -278,9 +278,10 @@ impl<'a> Rules<'a> {
             return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
         }
         let mut going = partition.replicas.iter().filter_map(|id| leaves(*id));
-        if let Some(node) =
-            going.find(|node| self.destroys(partition, brokers, members, node) && may_come(node.id))
-        {
+        if let Some(node) = going.find(|node| {
+            let waits = node.loses_claims || may_come(node.id);
+            waits && self.destroys(partition, brokers, members, node)
+        }) {
             return Some(Block::OnlyComplete { node: node.id });
         }
         let mut sharing = partition.replicas.iter().filter_map(|id| leaves(*id));

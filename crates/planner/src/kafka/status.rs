@@ -76,9 +76,13 @@ impl Progress {
 
     /// Notes what is known about a pod that is not there or not ready.
     pub fn pod_has_words(&mut self, words: String) {
-        let reason = reasons::POD_NOT_READY.to_owned();
-        self.warnings.push(Warning { reason, message: words.clone() });
-        self.waiting_for.push(words);
+        self.pod_has(Warning { reason: reasons::POD_NOT_READY.to_owned(), message: words });
+    }
+
+    /// Notes what is wrong with a pod.
+    pub fn pod_has(&mut self, warning: Warning) {
+        self.waiting_for.push(warning.message.clone());
+        self.warnings.push(warning);
     }
 
     /// Notes how far other resources of a pod are that it gets without a restart.

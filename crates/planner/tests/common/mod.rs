@@ -14,6 +14,7 @@ pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
 pub(crate) mod mirror;
+pub(crate) mod planned;
 pub(crate) mod roll;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ use planner::kafka::config::model::{self, Scope};
 use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
+use planner::kafka::kubernetes_node::KubernetesNode;
 use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
@@ -44,6 +46,9 @@ use planner::live_object::LiveObject;
 use planner::ownership::Holder;
 use planner::settings::PlanSettings;
 use serde_json::{Value, json};
+
+#[allow(unused_imports, reason = "every test file uses its own part")]
+pub(crate) use self::planned::{condition, kafka_status, object, pool_status, warning_with};
 
 /// A cluster on paper.
 #[derive(Clone)]
@@ -62,6 +67,8 @@ pub(crate) struct World {
     pub refused_writes: BTreeMap<(&'static str, &'static str), &'static str>,
     /// Objects that do not carry the labels of the cluster.
     pub strangers: BTreeMap<(&'static str, &'static str), Value>,
+    /// How Kubernetes nodes are; of others the operator may not know.
+    pub kubernetes_nodes: BTreeMap<String, KubernetesNode>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
     /// Default quotas of users in Kafka; `None`: it does not answer.
@@ -138,6 +145,7 @@ impl World {
             observed,
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             storage_classes: BTreeMap::new(),
+            kubernetes_nodes: BTreeMap::new(),
             default_quotas: None,
             tiered_topics: None,
             drain: None,
@@ -208,6 +216,10 @@ impl World {
                     NodeAddresses(all.map(|(kind, address)| (kind.to_owned(), address)).into())
                 };
                 Answer::NodeAddresses(names.iter().map(|name| (name.clone(), addresses(name))).collect())
+            }
+            Need::KubernetesNodes(names) => {
+                let known = |name: &String| (name.clone(), self.kubernetes_nodes.get(name).copied());
+                Answer::KubernetesNodes(names.iter().map(known).collect())
             }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
@@ -465,36 +477,4 @@ impl World {
 
 fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
     Arc::new(serde_json::from_value(object).unwrap())
-}
-
-/// The planned status of the Kafka resource, as it is written.
-pub(crate) fn kafka_status(plan: &Plan) -> Value {
-    serde_json::to_value(&plan.status.kafka).unwrap()
-}
-
-/// The planned status of a pool, as it is written.
-pub(crate) fn pool_status(plan: &Plan, pool: &str) -> Value {
-    serde_json::to_value(&plan.status.pools[pool]).unwrap()
-}
-
-/// The condition of a type in a planned status.
-pub(crate) fn condition(plan: &Plan, type_: &str) -> Option<Value> {
-    let status = kafka_status(plan);
-    let conditions = status["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == type_).cloned()
-}
-
-/// A planned object.
-pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
-    let found =
-        plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
-    &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
-}
-
-/// The message of the warning with a reason in the planned status.
-pub(crate) fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
-    let status = kafka_status(plan);
-    let conditions = status["conditions"].as_array()?;
-    let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;
-    found["message"].as_str().map(str::to_owned)
 }

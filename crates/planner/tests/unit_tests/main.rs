@@ -47,6 +47,7 @@ mod listener_rules;
 mod listener_types;
 mod logging;
 mod lost_memory;
+mod lost_nodes;
 mod made_size;
 mod mirror_bounds;
 mod names;

@@ -1,0 +1,36 @@
+//! What a plan says and makes.
+
+use planner::kafka::plan::Plan;
+use serde_json::Value;
+
+/// The planned status of the Kafka resource, as it is written.
+pub(crate) fn kafka_status(plan: &Plan) -> Value {
+    serde_json::to_value(&plan.status.kafka).unwrap()
+}
+
+/// The planned status of a pool, as it is written.
+pub(crate) fn pool_status(plan: &Plan, pool: &str) -> Value {
+    serde_json::to_value(&plan.status.pools[pool]).unwrap()
+}
+
+/// The condition of a type in a planned status.
+pub(crate) fn condition(plan: &Plan, type_: &str) -> Option<Value> {
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == type_).cloned()
+}
+
+/// A planned object.
+pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
+    let found =
+        plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
+    &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
+}
+
+/// The message of the warning with a reason in the planned status.
+pub(crate) fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array()?;
+    let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;
+    found["message"].as_str().map(str::to_owned)
+}
