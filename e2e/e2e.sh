@@ -30,7 +30,7 @@ if [[ $CLUSTER == local ]]; then
   set_ranges $(<"$STATE/ranges")
   export KASTELLAN_REGISTRY KASTELLAN_HOST_ADDRESS=$HOST_IP KASTELLAN_KAFKA_LIBS=$CACHE/kafka/$KAFKA_VERSION/libs
   # The operator looks for these kinds when it starts.
-  k apply --server-side --force-conflicts -f "$CACHE/definitions" >/dev/null
+  k apply --server-side --force-conflicts -f "$CACHE/definitions/routes.yaml" -f "$CACHE/definitions/tlsroutes.yaml" >/dev/null
 fi
 step "Installing the chart, for all namespaces"
 builds=()

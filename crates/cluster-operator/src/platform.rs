@@ -22,7 +22,7 @@ pub(crate) async fn openshift_builds(applier: &Applier) -> OpenShiftBuilds {
                     image_streams: has(builds::IMAGE_GROUP),
                 };
             }
-            Ok(Err(kube::Error::Api(status))) if [401, 403].contains(&status.code) => {
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
                 let why = status.message;
                 tracing::warn!(
                     why,

@@ -37,6 +37,31 @@ pub struct LogDirReplica {
     pub future: bool,
 }
 
+/// What an answer about the log directories of one broker may take in memory, in bytes: some 50,000 replicas. A topic that is named once in
+/// the answer is named with each of its partitions afterwards, so that what is read says little of what it becomes.
+const MOST_MEMORY: usize = 8 << 20;
+
+/// Bytes that a replica takes beside the name of its topic.
+const REPLICA: usize = 96;
+
+/// About how many bytes the directories take.
+fn weight(results: &[DescribeLogDirsResult]) -> usize {
+    let of_dir = |dir: &DescribeLogDirsResult| {
+        let replicas = dir.topics.iter().map(|topic| topic.partitions.len() * (topic.name.len() + REPLICA));
+        dir.log_dir.len() + REPLICA + replicas.sum::<usize>()
+    };
+    results.iter().map(of_dir).sum()
+}
+
+fn bounded(id: i32, results: &[DescribeLogDirsResult]) -> Result<Vec<LogDir>, AdminError> {
+    let weight = weight(results);
+    if weight > MOST_MEMORY {
+        let reason = format!("its log directories would take {weight} bytes, and {MOST_MEMORY} are allowed");
+        return Err(AdminError::TooLong { address: format!("node {id}"), reason });
+    }
+    Ok(results.iter().map(log_dir).collect())
+}
+
 fn log_dir(result: &DescribeLogDirsResult) -> LogDir {
     let mut replicas = BTreeMap::new();
     for topic in &result.topics {
@@ -70,7 +95,7 @@ impl Admin {
             let answer = self
                 .call("describe log dirs", Route::Node(id), request, |answer| check(answer.error_code, None))
                 .await;
-            (id, answer.map(|answer| answer.results.iter().map(log_dir).collect()))
+            (id, answer.and_then(|answer| bounded(id, &answer.results)))
         };
         Ok(futures::future::join_all(brokers.into_iter().map(describe)).await.into_iter().collect())
     }
@@ -103,5 +128,27 @@ impl Admin {
             }
         }
         Ok(outcomes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::describe_log_dirs_response::{
+        DescribeLogDirsPartition, DescribeLogDirsTopic,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_short_answer_that_becomes_long_is_refused() {
+        let answer = |name: usize, partitions: usize| {
+            let topic = DescribeLogDirsTopic::default()
+                .with_name(topic_name("n".repeat(name)))
+                .with_partitions(vec![DescribeLogDirsPartition::default(); partitions]);
+            [DescribeLogDirsResult::default().with_log_dir(text("/d".to_owned())).with_topics(vec![topic])]
+        };
+        let refused = bounded(3, &answer(32_000, 8_000)).unwrap_err().to_string();
+        assert!(refused.contains("node 3") && refused.contains("8388608 are allowed"), "{refused}");
+        assert_eq!(bounded(3, &answer(50, 20_000)).unwrap().len(), 1);
     }
 }

@@ -18,7 +18,13 @@ use super::call_error::{Error, call};
 const SILENT: Duration = Duration::from_secs(4);
 
 /// Brokers that are asked at a time: each answer lists all replicas of its broker.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 4;
+
+/// Log directories of one broker beside those that are asked about. A pool has at most 100 volumes.
+const MOST_DIRECTORIES: usize = 200;
+
+/// The longest value of an option that is taken note of, in bytes.
+const LONGEST_VALUE: usize = 16 << 10;
 
 /// What each of these brokers says of its log directories; of those with these paths, with replicas.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
@@ -51,6 +57,10 @@ async fn of_broker(admin: &Admin, id: i32, paths: &BTreeSet<String>) -> Result<B
     let action = format!("describe the log directories of broker {id}");
     let mut told = admin.describe_log_dirs([id]).await.map_err(call(&action))?;
     let dirs = told.remove(&id).unwrap_or(Err(AdminError::UnknownNode(id))).map_err(call(&action))?;
+    let options: BTreeMap<_, _> = options
+        .into_iter()
+        .filter(|(_, entry)| entry.value.as_ref().is_none_or(|value| value.len() <= LONGEST_VALUE))
+        .collect();
     let value = |name: &str| options.get(name).and_then(|entry| entry.value.clone());
     let cordoned = options.get(CORDONED).map(|entry| {
         let text = entry.value.as_deref().unwrap_or_default();
@@ -105,7 +115,8 @@ fn reduce(dirs: &[LogDir], paths: &BTreeSet<String>) -> BTreeMap<String, LogDirV
         view.replicas = on_the_way;
         (dir.path.clone(), view)
     };
-    dirs.iter().map(of_dir).collect()
+    let (asked, others): (Vec<_>, Vec<_>) = dirs.iter().partition(|dir| paths.contains(&dir.path));
+    asked.into_iter().chain(others.into_iter().take(MOST_DIRECTORIES)).map(of_dir).collect()
 }
 
 /// Moves replicas between the log directories of a broker, behind the rate of these moves. A replica that went meanwhile is left to the

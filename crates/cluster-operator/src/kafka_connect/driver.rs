@@ -50,7 +50,7 @@ impl Connects {
         let (applier, action) = (&self.means.applier, "start a Build of");
         match applier.create_part::<BuildConfig, _>(action, &config, INSTANTIATE, &request).await {
             Ok(()) => {
-                tracing::info!(resource = %key, build_config, number = last_version + 1, "OpenShift starts a Build");
+                tracing::info!(resource = %key, build_config, number = last_version.saturating_add(1), "OpenShift starts a Build");
                 Ok(true)
             }
             Err(error) if status::is_started_meanwhile(error.code(), &error.to_string()) => Ok(false),

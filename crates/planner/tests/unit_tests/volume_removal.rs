@@ -3,6 +3,7 @@
 mod disks;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::common::{kafka_status, object, pool_status, warning_with};
 use disks::{Disks, RATE, claims, volumes};
@@ -310,4 +311,45 @@ fn without_room_nothing_moves_and_what_others_set_stays() {
     disks.finish();
     assert_eq!((disks.rates[&1].as_str(), disks.cordoned[&1].as_str()), ("7", "/elsewhere"));
     assert_eq!(RATE, "replica.alter.log.dirs.io.max.bytes.per.second");
+}
+
+/// The agent moves the metadata log before Kafka starts: a pod that waits for its volumes has not come to that.
+#[test]
+fn a_pod_that_has_not_started_has_its_metadata_log_where_it_was() {
+    let mut disks = Disks::start();
+    disks.ask_controllers(&[1], Some(1));
+    while disks.metadata(0) == 0 {
+        disks.pass();
+    }
+    let pod = Arc::make_mut(disks.world.observed.pods.get_mut("my-a-0").unwrap());
+    let ready = pod.status.clone();
+    pod.status = Some(serde_json::from_value(json!({"phase": "Pending"})).unwrap());
+    for _ in 0..4 {
+        let plan = disks.pass();
+        assert!(plan.roll.now.is_empty(), "{:?}", plan.roll.now);
+        assert_eq!(disks.mounted(0), [0, 1].into());
+    }
+    Arc::make_mut(disks.world.observed.pods.get_mut("my-a-0").unwrap()).status = ready;
+    disks.pass();
+    disks.pass();
+    assert_eq!(disks.mounted(0), [1].into());
+}
+
+#[test]
+fn a_mark_that_goes_with_a_volume_does_not_lead_the_metadata_log_to_it() {
+    let mut disks = Disks::start();
+    disks.mark(1);
+    for _ in 0..6 {
+        disks.pass();
+    }
+    assert_eq!((disks.metadata(1), disks.metadata(2)), (1, 1));
+    disks.put("orders-0", 1, 0);
+    // What is left needs no mark.
+    disks.ask(&[1]);
+    for _ in 0..6 {
+        let plan = disks.pass();
+        assert!(!said(&plan).contains("metadata log"), "{}", said(&plan));
+    }
+    assert_eq!((disks.metadata(1), disks.metadata(2)), (1, 1));
+    assert_eq!((disks.mounted(1), disks.mounted(2)), ([0, 1].into(), [1].into()));
 }

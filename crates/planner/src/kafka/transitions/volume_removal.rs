@@ -24,6 +24,10 @@ use crate::kafka::observed::Observed;
 use crate::kafka::pod_state;
 use crate::kafka::transitions::node_ids;
 use crate::kafka::validate::storage;
+use crate::pod_words::is_ready;
+
+/// Volumes, or rates, that a pod set remembers at most: a pool has at most 100 volumes.
+const MOST_REMOVED: usize = 200;
 
 /// What there may be in Kafka of the removal of volumes of a pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +41,10 @@ pub(crate) struct RemovedVolumes {
 /// What a pod set remembers. One that cannot be read remembers nothing.
 pub(crate) fn of_set(set: &StrimziPodSet) -> RemovedVolumes {
     let text = set.metadata.annotations.as_ref().and_then(|all| all.get(annotations::REMOVED_VOLUMES));
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    let known: RemovedVolumes = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    // No operator has written so many.
+    let is_odd = known.volumes.len() > MOST_REMOVED || known.rates.len() > MOST_REMOVED;
+    if is_odd { RemovedVolumes::default() } else { known }
 }
 
 /// Whether the operator moves the replicas off volumes that leave. What the pool says counts before what the Kafka resource says.
@@ -135,7 +142,7 @@ pub(crate) fn settle(
             .warn(reasons::VOLUME_REMOVAL, format!("pool {}: annotation {key} is ignored: {why}", pool.name));
         None
     });
-    let before = metadata_of(&in_use);
+    let before = volumes::metadata_of(&in_use);
     pool.use_storage(volumes::with_kept(asked, &in_use, removed));
     let look = Look {
         observed,
@@ -176,12 +183,6 @@ pub(crate) fn settle(
     }
 }
 
-/// The volume with the metadata log.
-fn metadata_of(storage: &Storage) -> Option<i32> {
-    let marked = storage.volumes.iter().find(|volume| volume.metadata);
-    marked.or_else(|| storage.volumes.first()).and_then(|volume| volume.id)
-}
-
 /// Why brokers did not say what they have; `None`: they did, or may still do.
 fn silence(observed: &Observed) -> Option<String> {
     if !pod_state::some_broker_is_ready(observed) {
@@ -209,19 +210,19 @@ impl Look<'_> {
                 self.observed.claims.contains_key(&names::persistent_volume_claim(Some(volume), &pod))
             }
         };
-        if !is_there {
-            return VolumeState::Gone;
-        }
+        // Also of a node that does not have it, or not yet: its configuration names the directory.
         if self.metadata[0] == Some(volume) {
             return VolumeState::MetadataLog;
+        }
+        if !is_there {
+            return VolumeState::Gone;
         }
         let Some(live) = live else {
             return self.unless_discarded(node, volume, "its pod does not run");
         };
         if !self.pool.broker {
             // Of log directories, a controller alone uses that of the metadata log.
-            let is_current = listed.is_some_and(|listed| started_as(live, listed));
-            let is_elsewhere = is_current && self.metadata[1] != Some(volume);
+            let is_elsewhere = has_moved(Some(live), listed) && self.metadata[1] != Some(volume);
             return if is_elsewhere { VolumeState::Empty } else { VolumeState::MetadataLogLeaves };
         }
         let Some(view) = &self.observed.log_dirs else {
@@ -245,10 +246,9 @@ impl Look<'_> {
         }
         let pod = format!("{}-{node}", self.pod_set);
         let listed = self.set.spec.pods.iter().find(|one| one["metadata"]["name"] == pod);
-        let live = self.observed.pods.get(&pod);
-        let is_current = live.zip(listed).is_none_or(|(live, listed)| started_as(live, listed));
+        let live = self.observed.pods.get(&pod).map(AsRef::as_ref);
         // A voter that loses its metadata log has forgotten its votes. A broker alone fetches it again.
-        if self.pool.controller && !(is_current && self.metadata[1] != Some(volume)) {
+        if self.pool.controller && !(has_moved(live, listed) && self.metadata[1] != Some(volume)) {
             return VolumeState::MetadataLogLeaves;
         }
         VolumeState::Discarded
@@ -288,6 +288,12 @@ impl Look<'_> {
         let can_cordon = self.cordons.0 && broker.cordoned.is_some() && !is_refused;
         if can_cordon && !broker.is_cordoned(&path) { VolumeState::Open } else { VolumeState::Empty }
     }
+}
+
+/// Whether the metadata log of a node is where its configuration says. The agent moves it before Kafka starts: a pod that has been made and
+/// is not ready may not have come to that.
+fn has_moved(live: Option<&Pod>, listed: Option<&Value>) -> bool {
+    live.zip(listed).is_some_and(|(live, listed)| started_as(live, listed) && is_ready(live))
 }
 
 /// Whether a pod has a volume.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use api::common::storage::{Storage as RawStorage, Volume as RawVolume};
+use api::common::storage::{KRaftMetadataStorage, Storage as RawStorage, Volume as RawVolume};
 use api::{StrimziPodSet, annotations};
 use objects::quantity::Quantity;
 
@@ -47,6 +47,12 @@ pub(crate) fn remembered(pod_set: Option<&StrimziPodSet>) -> Option<Storage> {
     in_use(pod_set?.metadata.annotations.as_ref()?.get(annotations::STORAGE)?)
 }
 
+/// The volume with the metadata log.
+pub(crate) fn metadata_of(storage: &Storage) -> Option<i32> {
+    let marked = storage.volumes.iter().find(|volume| volume.metadata);
+    marked.or_else(|| storage.volumes.first()).and_then(|volume| volume.id)
+}
+
 /// The storage that is asked for, with volumes of the one in use that stay for now. Where none that is asked for is marked to hold the
 /// metadata log, it stays where it is.
 pub(crate) fn with_kept(asked: &Storage, in_use: &Storage, kept: &BTreeSet<i32>) -> Storage {
@@ -60,6 +66,14 @@ pub(crate) fn with_kept(asked: &Storage, in_use: &Storage, kept: &BTreeSet<i32>)
         volumes.push(volume);
     }
     volumes.sort_by_key(|volume| volume.id);
+    let holds_log = metadata_of(in_use);
+    let is_marked = volumes.iter().any(|volume| volume.kraft_metadata.is_some());
+    if !is_marked && volumes.first().is_some_and(|first| first.id != holds_log) {
+        // Without a mark the first one would get it, which may be a volume that leaves.
+        if let Some(holder) = volumes.iter_mut().find(|volume| volume.id == holds_log) {
+            holder.kraft_metadata = Some(KRaftMetadataStorage::Shared);
+        }
+    }
     raw.volumes = Some(volumes);
     let mut unheard = Findings::default();
     let storage = storage::read(&raw, "", &mut unheard);

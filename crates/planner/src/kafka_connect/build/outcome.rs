@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use super::objects::{NO_RUNTIME, PULL};
 use super::reference::{by_digest, is_digest, is_image};
 use crate::pod_words::words;
+use crate::words::shortened;
 
 /// Lines of a failed build that are passed on, and their characters.
 const LAST_LINES: usize = 8;
@@ -123,7 +124,7 @@ pub(crate) fn of_build(build: &Build, patience: SignedDuration, now: Timestamp) 
     let at = status.completion_timestamp.as_ref().map(|time| time.0);
     let said: Vec<&str> =
         [&status.reason, &status.message].into_iter().flatten().map(String::as_str).collect();
-    let said = said.join(": ");
+    let said = shortened(&said.join(": "));
     if status.phase == "Complete" {
         let image = status.output_docker_image_reference.as_deref().filter(|image| is_image(image));
         let digest = status.output.as_ref().and_then(|output| output.to.as_ref()?.image_digest.as_deref());
