@@ -53,7 +53,7 @@ impl Held {
     /// Waits until the connections are as wanted.
     pub async fn until(&mut self, what: &str, accept: impl Fn(&Connections) -> bool) -> Result<Connections> {
         let wait = self.told.wait_for(|all| accept(all));
-        if let Ok(found) = tokio::time::timeout(Duration::from_mins(2), wait).await {
+        if let Ok(found) = tokio::time::timeout(Duration::from_mins(4), wait).await {
             return Ok(found.context("the client that holds connections ended")?.clone());
         }
         anyhow::bail!("{what} did not come in time: {:?}", self.now())

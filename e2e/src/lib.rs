@@ -164,7 +164,7 @@ impl Scenario {
             found.is_some_and(|found| is_pod_ready(found) && found.uid().as_ref() != former)
         };
         let found =
-            Box::pin(self.until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), is_new)).await?;
+            Box::pin(self.until::<Pod>(pod, "a new ready pod", Duration::from_mins(8), is_new)).await?;
         found.and_then(|found| found.uid()).context("the pod is gone")
     }
 
@@ -194,7 +194,7 @@ impl Scenario {
             .kill_on_drop(true)
             .output();
         let output =
-            tokio::time::timeout(Duration::from_mins(4), command).await.context("kubectl hangs")??;
+            tokio::time::timeout(Duration::from_mins(8), command).await.context("kubectl hangs")??;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("kubectl {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
@@ -271,7 +271,7 @@ impl Scenario {
     pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
         let name = self.start_client(cluster, user, port, arguments).await?;
         let job = self
-            .until::<Job>(&name, "its end", Duration::from_mins(3), |job| {
+            .until::<Job>(&name, "its end", Duration::from_mins(6), |job| {
                 let conditions =
                     job.and_then(|job| job.status.as_ref()?.conditions.clone()).unwrap_or_default();
                 conditions

@@ -82,7 +82,7 @@ impl Outside {
     pub async fn run(&self, bootstrap: &str, topic: &str, tls: bool, arguments: &[&str]) -> Result<String> {
         let mut command = self.command(bootstrap, topic, tls, 100)?;
         let output =
-            tokio::time::timeout(Duration::from_mins(2), command.args(arguments).kill_on_drop(true).output());
+            tokio::time::timeout(Duration::from_mins(4), command.args(arguments).kill_on_drop(true).output());
         let output = output.await.context("the client hangs")??;
         let said =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

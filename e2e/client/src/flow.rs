@@ -120,7 +120,7 @@ pub(crate) fn flow(cli: &Cli, give_up: Instant) -> Result<String> {
     config
         .set("acks", "all")
         .set("enable.idempotence", "true")
-        .set("message.timeout.ms", "0")
+        .set("message.timeout.ms", "2147483647")
         .set("linger.ms", "5");
     let producer: ThreadedProducer<Shared> =
         ThreadedProducer::from_config_and_context(&config, written.clone())

@@ -160,7 +160,7 @@ async fn day_two_loses_nothing() -> Result<()> {
     scenario.apply_value(&pool(BROKERS, "broker", &[0, 1])).await?;
     scenario.apply_value(&pool(CONTROLLERS, "controller", &[0])).await?;
     scenario.apply_value(&kafka(&former)).await?;
-    let ready = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let ready = scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let client = Outside::of(&scenario, CLUSTER).await?;
     let address = bootstrap_of(&ready, "np")?;
     create_topic(&scenario, &address).await?;

@@ -192,7 +192,7 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     scenario.apply_value(&pool("a", "d", 1, &["controller", "broker"], &claim_storage(false))).await?;
     scenario.apply_value(&pool("a", "b", 1, &["broker"], &claim_storage(true))).await?;
     scenario.apply_value(&kafka("a", 1, &json!({"entityOperator": {"topicOperator": {}}}))).await?;
-    scenario.until_ready("a", Duration::from_mins(4)).await?;
+    scenario.until_ready("a", Duration::from_mins(8)).await?;
 
     scenario.stage("every pass fails: the API server refuses the entity operator");
     let resources = json!({"requests": {"memory": "256Mi"}, "limits": {"memory": "128Mi"}});
@@ -212,12 +212,12 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
 
     scenario.stage("scaling it back: the broker stays, because it holds a replica");
     patch_pool(&scenario, "b", &json!({"spec": {"replicas": 1}})).await?;
-    until_kafka(&scenario, "a", "the reason in the status", Duration::from_mins(3), |kafka| {
+    until_kafka(&scenario, "a", "the reason in the status", Duration::from_mins(6), |kafka| {
         says(kafka, "Warning", "ScaleDownPreventionCheck")
     })
     .await?;
     patch_kafka(&scenario, "a", &json!({"spec": {"entityOperator": null}})).await?;
-    scenario.until_ready("a", Duration::from_mins(3)).await?;
+    scenario.until_ready("a", Duration::from_mins(6)).await?;
     ensure!(scenario.kafka_pods("a").await? == before, "no pod may go");
     let claim = scenario.api::<PersistentVolumeClaim>().get("data-0-a-b-2").await?;
     ensure!(claim.metadata.deletion_timestamp.is_none(), "the claim of broker 2 must stay");
@@ -231,10 +231,10 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     let volume = json!([{"name": "missing", "secret": {"secretName": "does-not-exist"}}]);
     patch_pool(&scenario, "d", &json!({"spec": {"template": {"pod": {"volumes": volume}}}})).await?;
     let waits = |pod: Option<&Pod>| pod.is_some_and(|pod| pod.uid() != old && !is_pod_ready(pod));
-    scenario.until::<Pod>("a-d-1", "a pod that cannot mount", Duration::from_mins(2), waits).await?;
+    scenario.until::<Pod>("a-d-1", "a pod that cannot mount", Duration::from_mins(4), waits).await?;
     patch_pool(&scenario, "d", &json!({"spec": {"template": null}})).await?;
     until_pod_ready(&scenario, "a-d-1", old.as_ref()).await?;
-    scenario.until_ready("a", Duration::from_mins(4)).await?;
+    scenario.until_ready("a", Duration::from_mins(8)).await?;
     let kept = record_counts(&scenario, "a-d-1", "only-on-2").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
     scenario.remove().await
@@ -293,7 +293,7 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
         .apply_value(&pool("q", "e", 3, &["controller", "broker"], &json!({"type": "ephemeral"})))
         .await?;
     scenario.apply_value(&kafka("q", 3, &json!({}))).await?;
-    scenario.until_ready("q", Duration::from_mins(4)).await?;
+    scenario.until_ready("q", Duration::from_mins(8)).await?;
     create_topic(&scenario, "q-e-0", "pairs", "0:1,1:2,2:0", &["min.insync.replicas=2"]).await?;
     let written = produce(&scenario, "q-e-0", "pairs", 400_000, 1_000).await?;
     create_topic(&scenario, "q-e-0", "lonely", "1", &["min.insync.replicas=1"]).await?;
@@ -309,7 +309,7 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
     for (pod, uid) in &before {
         until_pod_ready(&scenario, pod, Some(uid)).await?;
     }
-    scenario.until_ready("q", Duration::from_mins(4)).await?;
+    scenario.until_ready("q", Duration::from_mins(8)).await?;
     let kept = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
 

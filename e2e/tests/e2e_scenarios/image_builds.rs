@@ -14,7 +14,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-const MINUTES: Duration = Duration::from_mins(3);
+const MINUTES: Duration = Duration::from_mins(6);
 
 const KAFKA: &str = r"
 apiVersion: kafka.strimzi.io/v1

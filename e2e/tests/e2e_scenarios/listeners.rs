@@ -139,7 +139,7 @@ async fn until_port(scenario: &Scenario, port: u16, is_there: bool) -> Result<()
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    let outcome = tokio::time::timeout(Duration::from_mins(2), reached).await;
+    let outcome = tokio::time::timeout(Duration::from_mins(4), reached).await;
     outcome.with_context(|| format!("port {port} of the proxy is there or not, contrary to {is_there}"))?
 }
 
@@ -152,7 +152,7 @@ async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
         scenario.apply_value(&pool(name, roles)).await?;
     }
     scenario.apply_value(&kafka()).await?;
-    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let client = Outside::of(&scenario, CLUSTER).await?;
     client.knows_names(&scenario, &edge).await?;
     for listener in LISTENERS {
@@ -184,7 +184,7 @@ async fn a_balancer_moves(scenario: &Scenario, edge: &Edge, client: &Outside, he
     let pod = before.keys().find(|name| name.contains("-more-")).context("no broker")?.clone();
     let moved = edge.move_balancer(&pod.replace("-more-", "-more-lb-")).context("no balancer")?;
     let uid = scenario.until_replaced(&pod, before.get(&pod)).await?;
-    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let now = scenario.told(&pod, "lb").await?;
     ensure!(now == format!("{moved}:9095"), "it tells {now}, and its balancer is {moved}");
     client.knows_names(scenario, edge).await?;
@@ -210,7 +210,7 @@ async fn a_balancer_moves(scenario: &Scenario, edge: &Edge, client: &Outside, he
 /// The answer is the name of the new broker's pod.
 async fn a_broker_comes(scenario: &Scenario, client: &Outside, held: &Held) -> Result<String> {
     scenario.stage("listeners: a broker more behind the single address: no connection to the others is lost");
-    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let (before, connections) = (scenario.kafka_pods(CLUSTER).await?, held.now());
     let start: SocketAddr = bootstrap_of(&kafka, "one")?.parse()?;
     let mut open = vec![(start, connection(start).await?)];
@@ -230,7 +230,7 @@ async fn a_broker_comes(scenario: &Scenario, client: &Outside, held: &Held) -> R
     let mut names = ids.iter().map(|id| format!("{CLUSTER}-more-{id}"));
     let newest = names.find(|name| !before.contains_key(name)).context("no new broker")?;
     scenario.until_replaced(&newest, None).await?;
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     look_now(scenario, "comes").await?;
     let address: SocketAddr = scenario.told(&newest, "one").await?.parse()?;
     until_port(scenario, address.port(), true).await?;
@@ -252,8 +252,8 @@ async fn a_broker_goes(scenario: &Scenario, pod: &str, held: &Held) -> Result<()
     let approve = json!({"metadata": {"annotations": {"strimzi.io/skip-broker-scaledown-check": "true"}}});
     scenario.api::<Kafka>().patch(CLUSTER, &PatchParams::default(), &Patch::Merge(&approve)).await?;
     set_replicas(scenario, 1).await?;
-    scenario.until::<Pod>(pod, "its end", Duration::from_mins(2), |found| found.is_none()).await?;
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until::<Pod>(pod, "its end", Duration::from_mins(4), |found| found.is_none()).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     look_now(scenario, "goes").await?;
     until_port(scenario, port, false).await?;
     ensure!(proxy_pods(scenario).await?.into_keys().eq(proxies), "the proxy restarted");
@@ -286,7 +286,7 @@ async fn begin(client: &Outside, kafka: &Kafka) -> Result<()> {
 /// One listener gets the single address and another one loses it, while clients begin at the addresses that they know.
 async fn the_single_address_moves(scenario: &Scenario, edge: &Edge, client: &Outside) -> Result<()> {
     scenario.stage("listeners: lb gets a single address and one loses it: clients of both go on meanwhile");
-    let former = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let former = scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let before = scenario.kafka_pods(CLUSTER).await?;
     begin(client, &former).await?;
     let mut moved = kafka();
@@ -307,7 +307,7 @@ async fn the_single_address_moves(scenario: &Scenario, edge: &Edge, client: &Out
             scenario.until_replaced(pod, Some(uid)).await?;
         }
         let kafka =
-            scenario.until::<Kafka>(CLUSTER, "its addresses", Duration::from_mins(4), has_moved).await?;
+            scenario.until::<Kafka>(CLUSTER, "its addresses", Duration::from_mins(8), has_moved).await?;
         is_over.store(true, Ordering::Relaxed);
         kafka.context("the Kafka resource is gone")
     };

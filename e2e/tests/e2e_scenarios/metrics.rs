@@ -99,7 +99,7 @@ async fn until_answer(
         let answer = get(address, path).await;
         match answer {
             Ok(text) if accept(&text) => return Ok(text),
-            other if begun.elapsed() > Duration::from_mins(3) => bail!("{what} did not come: {other:?}"),
+            other if begun.elapsed() > Duration::from_mins(6) => bail!("{what} did not come: {other:?}"),
             _ => tokio::time::sleep(Duration::from_millis(500)).await,
         }
     }
@@ -111,7 +111,7 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
     let image = std::env::var("KASTELLAN_KAFKA_WITH_JARS_IMAGE")
         .context("KASTELLAN_KAFKA_WITH_JARS_IMAGE is not set: run `make e2e`")?;
     let scenario = Scenario::new("e2e-metrics").await?;
-    let minutes = Duration::from_mins(4);
+    let minutes = Duration::from_mins(8);
 
     scenario
         .stage("a cluster with metricsConfig and quotas on Kafka's own image: it serves, and says which jars it lacks");
@@ -171,7 +171,7 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
     let parameters =
         LogParams { container: Some("kafka".to_owned()), tail_lines: Some(200), ..LogParams::default() };
     while !scenario.api::<Pod>().logs(POD, &parameters).await?.contains(" TRACE ") {
-        assert!(begun.elapsed() < Duration::from_mins(3), "the log level did not change");
+        assert!(begun.elapsed() < Duration::from_mins(6), "the log level did not change");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     scenario.until_ready(CLUSTER, minutes).await?;

@@ -184,7 +184,7 @@ async fn a_group_of_consumers_goes_on_in_another_cluster_where_it_stood() -> Res
             }
         }
     };
-    tokio::time::timeout(Duration::from_mins(2), is_there)
+    tokio::time::timeout(Duration::from_mins(4), is_there)
         .await
         .context("the offset of the group was not translated")?;
     scenario.stage("the group has its translated offset at the target");

@@ -145,7 +145,7 @@ async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
         .until_log(
             &format!("strimzi.io/cluster={CLUSTER},strimzi.io/broker-role=true"),
             " DEBUG [",
-            Duration::from_mins(2),
+            Duration::from_mins(4),
         )
         .await?;
     ensure!(scenario.kafka_pods(CLUSTER).await? == pods, "no pod may restart");

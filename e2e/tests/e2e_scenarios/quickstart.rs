@@ -19,7 +19,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
 
     scenario.stage("applying examples/quickstart.yaml");
     scenario.apply(include_str!("../../../examples/quickstart.yaml")).await?;
-    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let status = kafka.status.context("no status")?;
     assert_eq!(status.kafka_version.as_deref(), Some("4.3.1"));
     assert!(status.cluster_id.is_some_and(|id| id.len() == 22));
@@ -49,31 +49,31 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let before = scenario.kafka_pods(CLUSTER).await?;
     scenario.api::<Pod>().delete("quickstart-dual-1", &DeleteParams::default()).await?;
     scenario
-        .until::<Pod>("quickstart-dual-1", "a new ready pod", Duration::from_mins(3), |pod| {
+        .until::<Pod>("quickstart-dual-1", "a new ready pod", Duration::from_mins(6), |pod| {
             pod.is_some_and(|pod| {
                 is_pod_ready(pod) && pod.metadata.uid.as_ref() != before.get("quickstart-dual-1")
             })
         })
         .await?;
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-b"]).await?;
 
     scenario.stage("changing an option that Kafka changes at run time: no pod restarts");
     let before = scenario.kafka_pods(CLUSTER).await?;
     set_config(&scenario, "log.retention.ms", "3600000").await?;
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
 
     scenario.stage("an option that Kafka reads at start, a second disk and one more listener: every pod restarts in its turn");
     Box::pin(add_disk_and_listener(&scenario)).await?;
     for (pod, uid) in &before {
         scenario
-            .until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), |pod| {
+            .until::<Pod>(pod, "a new ready pod", Duration::from_mins(8), |pod| {
                 pod.is_some_and(|pod| is_pod_ready(pod) && pod.metadata.uid.as_ref() != Some(uid))
             })
             .await?;
     }
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-c"]).await?;
 
     scenario.stage("the listener with authentication of one's own is reached, and Kafka uses both disks");
@@ -90,7 +90,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let patch = json!({"spec": {"replicas": 4}});
     scenario.api::<KafkaNodePool>().patch("dual", &PatchParams::default(), &Patch::Merge(&patch)).await?;
     scenario
-        .until::<Pod>("quickstart-dual-3", "a ready pod", Duration::from_mins(3), |pod| {
+        .until::<Pod>("quickstart-dual-3", "a ready pod", Duration::from_mins(6), |pod| {
             pod.is_some_and(is_pod_ready)
         })
         .await?;
@@ -100,13 +100,13 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
             ids == Some(vec![0, 1, 2, 3])
         })
         .await?;
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
 
     scenario.stage("deleting the Kafka resource: all goes but the volumes");
     scenario.api::<Kafka>().delete(CLUSTER, &DeleteParams::default()).await?;
     for node in 0..4 {
         let name = format!("quickstart-dual-{node}");
-        scenario.until::<Pod>(&name, "its end", Duration::from_mins(3), |pod| pod.is_none()).await?;
+        scenario.until::<Pod>(&name, "its end", Duration::from_mins(6), |pod| pod.is_none()).await?;
         scenario.until::<Secret>(&name, "its end", minute, |secret| secret.is_none()).await?;
     }
     let claims = scenario.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;

@@ -37,7 +37,7 @@ spec:
 
 const JSON: &str = "application/vnd.kafka.json.v2+json";
 const KAFKA: &str = "application/vnd.kafka.v2+json";
-const MINUTES: Duration = Duration::from_mins(3);
+const MINUTES: Duration = Duration::from_mins(6);
 
 /// Sends a request to a port of the Service; the body of the answer, which has to be one of success.
 async fn ask(

@@ -36,7 +36,7 @@ pub(super) async fn lead_to_the_brokers(scenario: &Scenario, pods: &BTreeMap<Str
     let former = wanted.remove(BROKERS[0]);
     let uid = scenario.until_replaced(BROKERS[0], former.as_ref()).await?;
     wanted.insert(BROKERS[0].to_owned(), uid);
-    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?;
     let told = scenario.told(BROKERS[0], "external").await?;
     ensure!(told.starts_with(HOST), "{told}");
     client.knows_machines(scenario, &[HOST]).await?;
@@ -48,7 +48,7 @@ pub(super) async fn lead_to_the_brokers(scenario: &Scenario, pods: &BTreeMap<Str
 
 /// Where clients begin.
 async fn address(scenario: &Scenario) -> Result<String> {
-    let address = bootstrap_of(&scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?, "external")?;
+    let address = bootstrap_of(&scenario.until_ready(CLUSTER, Duration::from_mins(8)).await?, "external")?;
     ensure!(address.ends_with(":32094"), "{address}");
     Ok(address)
 }
