@@ -39,7 +39,7 @@ impl Flow {
         let line =
             tokio::time::timeout(ANSWER, self.lines.next_line()).await.context("the client hangs")??;
         let status = tokio::time::timeout(ANSWER, self.client.wait()).await.context("the client hangs")??;
-        ensure!(status.success(), "the client found records that were lost, twice there or in another order");
+        ensure!(status.success(), "the client failed, and says above why");
         line.context("the client said nothing")
     }
 
