@@ -153,7 +153,7 @@ pub const BRIDGE_RUNTIME: &str = "kastellan.io/bridge-runtime";
 
 /// On a KafkaNodePool, or on a Kafka for all its pools: `true` moves the partitions of nodes that are to leave to other brokers first.
 pub const DRAIN_NODES: &str = "kastellan.io/drain-nodes";
-/// On a Kafka: bytes per second that a broker sends, and that it receives, while partitions are moved off nodes; 0: as many as it can.
+/// On a Kafka: bytes per second and broker while partitions are moved off nodes, or replicas off volumes; 0: as many as it can.
 pub const DRAIN_RATE: &str = "kastellan.io/drain-rate";
 /// On pod sets: which nodes of the pool the operator moves partitions off, and with which rates, as JSON. It stays until Kafka has no
 /// trace of that any more.

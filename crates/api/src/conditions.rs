@@ -100,7 +100,7 @@ pub mod reasons {
     pub const NODES_DRAIN: &str = "NodesDrain";
     /// A volume that a pool no longer asks for stays, because it holds something, or may.
     pub const VOLUME_REMOVAL: &str = "VolumeRemoval";
-    /// The annotation with the rate of these moves cannot be understood.
+    /// The annotation with the rate at which partitions and replicas are moved cannot be understood.
     pub const INVALID_DRAIN_RATE: &str = "InvalidDrainRate";
     /// A node pool carries the label of a cluster that its nodes do not belong to.
     pub const NODE_POOL_OF_ANOTHER_CLUSTER: &str = "NodePoolOfAnotherCluster";

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api::kinds;
-use api::{Kafka, KafkaNodePool};
+use api::{Kafka, KafkaNodePool, annotations};
 use operator_runtime::apply::Applier;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
@@ -56,7 +56,7 @@ impl Kind for NodePools {
         let kafka = home.and_then(|home| self.caches.kafkas.get(&ObjectRef::new(&key.namespace, home)));
         // Of a resource that cannot be read it is not known what it asks for: what is there stays.
         let drains = match kafka {
-            Some(kafka) => drain::is_asked(&kafka, &pool),
+            Some(kafka) => drain::is_asked(&kafka, &pool, annotations::DRAIN_NODES),
             None => pool_finalizer::has_it(&pool),
         };
         Ok(Seen::Live(ObservedNodePool { pool, nobodys, exists: None, drains }))

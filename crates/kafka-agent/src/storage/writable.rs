@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A file that is made and removed again. Kafka ignores it.
 const PROBE: &str = ".kastellan-writable";
 
-/// Why directories cannot be written, as parts of a sentence. One that does not exist yet is not looked at.
+/// Why directories cannot be written, as parts of a sentence. A directory that does not exist yet is not looked at.
 pub fn failures(directories: &[PathBuf]) -> Vec<String> {
     let tried = directories.iter().filter_map(|path| match probe(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

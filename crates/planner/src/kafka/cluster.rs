@@ -46,7 +46,7 @@ pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
 pub use self::quotas::{FreeSpace, Quotas, QuotasPlugIn, Rate};
-pub(crate) use self::storage::jbod;
+pub(crate) use self::storage::{DATA_MOUNT, jbod};
 pub use self::storage::{Storage, Volume, VolumeKind};
 pub use self::tiered_storage::TieredStorage;
 pub use self::volume_removal::{VolumeRemoval, VolumeState};

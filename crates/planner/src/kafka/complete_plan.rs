@@ -164,7 +164,7 @@ impl Draft<'_> {
     /// How far nodes are emptied that are to leave, and which pools wait for that.
     fn drain(&mut self) {
         self.warnings.extend(self.drain.warnings.values().cloned());
-        self.warnings.extend(self.drain.complaint.take());
+        self.warnings.extend(self.drain.complaint.take().or(self.volumes.complaint.take()));
         self.plan.draining = self.drain.progress.take();
         self.warnings.extend(self.volumes.warnings.values().cloned());
         if self.drain.look_again || self.volumes.look_again {
@@ -245,8 +245,7 @@ impl Draft<'_> {
             }
         }
         self.pods = pods;
-        let awaits =
-            |id: i32| cluster.nodes().into_iter().any(|node| node.id == id && volume_removal::awaits(node));
+        let awaits = |id: i32| cluster.pools.iter().any(|pool| pool.removal.awaits(id));
         let is_held = |id: &i32| certificates.held.contains(id) || awaits(*id);
         self.plan.roll.wanted.retain(|restart| !is_held(&restart.node));
         self.plan.nodes.sort_by_key(|node| node.id);

@@ -14,7 +14,7 @@ pub const METADATA: &str = "metadata.log.dir";
 /// Replicas of a directory that an answer lists; it counts all of them.
 pub const MOST_LISTED: usize = 100;
 
-/// What brokers say. One that did not answer holds up nothing of the others.
+/// What brokers say. A broker that did not answer holds up nothing of the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogDirsView {
     /// Those that answered.
@@ -60,7 +60,7 @@ pub struct DirReplica {
     pub partition: i32,
     /// Its bytes.
     pub size: u64,
-    /// Where it is on its way to or, of one that is on its way into this directory, from where.
+    /// Where it is on its way to; of a replica that comes into this directory, from where.
     pub way: Way,
 }
 

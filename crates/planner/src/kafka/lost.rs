@@ -1,4 +1,4 @@
-//! Pods whose Kubernetes node is away, and claims whose volumes it has: what is wrong, and what a user can do. Pure.
+//! Pods whose Kubernetes node is away, and volumes that cannot be used: what is wrong, what a user can do, and when claims go.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-use super::cluster::{Cluster, Warning};
+use super::cluster::{Cluster, DATA_MOUNT, Warning};
 use super::kubernetes_node::KubernetesNode;
 use super::need::Need;
 use super::observed::Observed;
@@ -22,9 +22,8 @@ use crate::words::shortened;
 
 /// The Kubernetes node for which the scheduler had the volume of a claim made.
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
-/// What a file system says of a disk that failed. Kafka's disks are below this directory.
+/// What a file system says of a disk that failed.
 const DISK_FAILURES: [&str; 2] = ["Read-only file system", "Input/output error"];
-const DATA_MOUNT: &str = "/var/lib/kafka/data";
 /// What schedulers say, older and newer ones, where a bound volume keeps a pod from every Kubernetes node.
 const VOLUME_KEEPS_AWAY: [&str; 2] = ["volume node affinity conflict", "PersistentVolume's node affinity"];
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::common::{kafka_status, object, pool_status, warning_with};
-use disks::{Disks, RATE, claims, volumes};
+use disks::{Disks, claims, volumes};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::SilenceKind;
 use planner::kafka::plan::Plan;
@@ -95,8 +95,13 @@ fn what_is_not_known_to_be_empty_is_not_dropped() {
     let conditions = kafka_status(&disks.pass())["conditions"].to_string();
     assert!(conditions.contains("kastellan.io/discard-volumes is ignored"), "{conditions}");
     disks.annotate(&json!({"kastellan.io/discard-volumes": "[1]"}));
-    disks.finish();
+    for _ in 0..4 {
+        disks.pass();
+    }
     assert_eq!(disks.mounted(2), [0].into());
+    // With the other disk the broker answers again, and nothing is left to remember.
+    disks.silent.clear();
+    disks.finish();
 }
 
 #[test]
@@ -180,8 +185,9 @@ fn a_volume_that_is_put_back_is_open_again_and_what_moves_stays() {
     disks.arrive(1);
     assert_eq!(disks.moving(), 3);
     disks.ask(&[0, 1]);
-    // First the cordon goes: Kafka takes nothing back into the directory before.
+    // First the cordon goes: Kafka takes nothing back into the directory before. What is on its way stays throttled.
     disks.pass();
+    assert_eq!((disks.moving(), disks.rates.len(), disks.cordoned.len()), (3, 1, 0));
     disks.pass();
     assert_eq!(disks.moving(), 0, "what has not arrived stays where it is");
     let plan = disks.finish();
@@ -310,13 +316,13 @@ fn without_room_nothing_moves_and_what_others_set_stays() {
     disks.arrive(9);
     disks.finish();
     assert_eq!((disks.rates[&1].as_str(), disks.cordoned[&1].as_str()), ("7", "/elsewhere"));
-    assert_eq!(RATE, "replica.alter.log.dirs.io.max.bytes.per.second");
 }
 
 /// The agent moves the metadata log before Kafka starts: a pod that waits for its volumes has not come to that.
 #[test]
 fn a_pod_that_has_not_started_has_its_metadata_log_where_it_was() {
     let mut disks = Disks::start();
+    disks.pass();
     disks.ask_controllers(&[1], Some(1));
     while disks.metadata(0) == 0 {
         disks.pass();
@@ -352,4 +358,32 @@ fn a_mark_that_goes_with_a_volume_does_not_lead_the_metadata_log_to_it() {
     }
     assert_eq!((disks.metadata(1), disks.metadata(2)), (1, 1));
     assert_eq!((disks.mounted(1), disks.mounted(2)), ([0, 1].into(), [1].into()));
+}
+
+#[test]
+fn a_volume_that_is_gone_is_remembered_until_its_broker_was_seen_without_traces() {
+    let mut disks = Disks::start();
+    disks.ask(&[0]);
+    while disks.mounted(1).contains(&1) || disks.mounted(2).contains(&1) {
+        disks.pass();
+    }
+    disks.silent.insert(1);
+    for _ in 0..3 {
+        let plan = disks.pass();
+        assert!(!remembers(&plan).is_null(), "broker 1 may have a cordon that would count as a user's");
+    }
+    disks.silent.clear();
+    let plan = disks.finish();
+    assert!(remembers(&plan).is_null() && disks.cordoned.is_empty());
+}
+
+#[test]
+fn a_rate_that_cannot_be_read_is_told_where_only_volumes_leave() {
+    let mut disks = Disks::start();
+    disks.put("orders-0", 1, 1);
+    disks.annotate(&json!({"kastellan.io/drain-volumes": "true"}));
+    disks.world.kafka(|kafka| kafka["metadata"]["annotations"]["kastellan.io/drain-rate"] = json!("fast"));
+    disks.ask(&[0]);
+    let message = warning_with(&disks.pass(), "InvalidDrainRate").unwrap();
+    assert!(message.contains("\"fast\"") && message.contains("100Mi"), "{message}");
 }

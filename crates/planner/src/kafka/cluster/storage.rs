@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
-pub(super) const DATA_MOUNT: &str = "/var/lib/kafka/data";
+pub(crate) const DATA_MOUNT: &str = "/var/lib/kafka/data";
 
 /// What the ids of the volumes of a `jbod` storage lead to.
 pub(crate) mod jbod {

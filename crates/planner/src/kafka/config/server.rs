@@ -11,6 +11,7 @@ use crate::kafka::cluster::{
     Authorization, CONTROLLER_PORT, Cluster, Listener, ListenerAuthentication, Node, Pool, Quorum,
     REPLICATION_PORT, Rack,
 };
+use crate::kafka::log_dirs_view::METADATA;
 
 pub use super::lines::REPLICATION_LISTENER;
 
@@ -45,7 +46,7 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     lines.set("controller.listener.names", CONTROLLER_LISTENER);
     quorum(cluster, node, &mut lines);
     if let Some(volume) = pool.metadata_volume() {
-        lines.set("metadata.log.dir", Pool::log_dir(volume, node.id));
+        lines.set(METADATA, Pool::log_dir(volume, node.id));
     }
     let log_dirs: Vec<String> =
         pool.volumes_of(node.id).map(|volume| Pool::log_dir(volume, node.id)).collect();

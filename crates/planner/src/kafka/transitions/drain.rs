@@ -61,10 +61,11 @@ pub(crate) struct DrainPlan {
     pub look_again: bool,
 }
 
-/// Whether the nodes of a pool that are to leave are emptied first. What the pool says counts before what the Kafka resource says.
-pub fn is_asked(kafka: &Kafka, pool: &KafkaNodePool) -> bool {
-    let own = pool.metadata.annotations.as_ref().filter(|all| all.contains_key(annotations::DRAIN_NODES));
-    annotations::is_true(own.or(kafka.metadata.annotations.as_ref()), annotations::DRAIN_NODES)
+/// Whether an annotation asks for nodes of a pool, or volumes of them, to be emptied before they leave. What the pool says counts before
+/// what the Kafka resource says.
+pub fn is_asked(kafka: &Kafka, pool: &KafkaNodePool, annotation: &str) -> bool {
+    let own = pool.metadata.annotations.as_ref().filter(|all| all.contains_key(annotation));
+    annotations::is_true(own.or(kafka.metadata.annotations.as_ref()), annotation)
 }
 
 /// What the pod sets remember, by the name of the pod set. A pod set that cannot be read remembers nothing.

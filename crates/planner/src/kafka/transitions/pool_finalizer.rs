@@ -60,7 +60,7 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
             if raw.metadata.deletion_timestamp.is_some() {
                 !Replicas::of(observed).are_unchecked() && !is_gone(cluster, pool, observed)
             } else {
-                drain::is_asked(kafka, raw) && (pool.broker || has_brokers(raw))
+                drain::is_asked(kafka, raw, annotations::DRAIN_NODES) && (pool.broker || has_brokers(raw))
             }
         })
     };

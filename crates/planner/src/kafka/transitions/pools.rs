@@ -190,7 +190,7 @@ impl Settler<'_> {
     fn drains(&self, pool: &str) -> bool {
         let raw = self.observed.pools.iter().find(|raw| raw.name_any() == pool);
         let kafka = self.observed.kafka.as_deref();
-        kafka.zip(raw).is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw))
+        kafka.zip(raw).is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw, annotations::DRAIN_NODES))
     }
 
     /// Whether the nodes are controllers, and whether they are brokers.

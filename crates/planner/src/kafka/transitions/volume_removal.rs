@@ -15,9 +15,10 @@ use kube_core::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::drain;
 use super::volumes::{self, Volumes};
 use crate::findings::{Findings, Held, HeldPart};
-use crate::kafka::cluster::{Node, Pool, Storage, VolumeState, jbod};
+use crate::kafka::cluster::{Pool, Storage, VolumeState, jbod};
 use crate::kafka::log_dirs_view::{BrokerLogDirs, CORDONED};
 use crate::kafka::need::{Need, SilenceKind};
 use crate::kafka::observed::Observed;
@@ -38,7 +39,7 @@ pub(crate) struct RemovedVolumes {
     pub rates: BTreeSet<u64>,
 }
 
-/// What a pod set remembers. One that cannot be read remembers nothing.
+/// What a pod set remembers; nothing where its annotation cannot be read.
 pub(crate) fn of_set(set: &StrimziPodSet) -> RemovedVolumes {
     let text = set.metadata.annotations.as_ref().and_then(|all| all.get(annotations::REMOVED_VOLUMES));
     let known: RemovedVolumes = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -47,11 +48,7 @@ pub(crate) fn of_set(set: &StrimziPodSet) -> RemovedVolumes {
     if is_odd { RemovedVolumes::default() } else { known }
 }
 
-/// Whether the operator moves the replicas off volumes that leave. What the pool says counts before what the Kafka resource says.
-fn is_asked(kafka: &Kafka, pool: &KafkaNodePool) -> bool {
-    annotation(kafka, pool, annotations::DRAIN_VOLUMES).is_some_and(|text| text.eq_ignore_ascii_case("true"))
-}
-
+/// What the pool says, or else the Kafka resource.
 fn annotation<'a>(kafka: &'a Kafka, pool: &'a KafkaNodePool, key: &str) -> Option<&'a String> {
     let of = |all: &'a Option<BTreeMap<String, String>>| all.as_ref()?.get(key);
     of(&pool.metadata.annotations).or_else(|| of(&kafka.metadata.annotations))
@@ -89,7 +86,7 @@ fn node_of(pod: &Pod) -> Option<i32> {
     pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok()
 }
 
-/// Whether brokers are asked to keep replicas away from a directory, in the version of Kafka and of its metadata.
+/// Whether Kafka can keep new replicas away from a log directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cordons(pub bool);
 
@@ -132,7 +129,8 @@ pub(crate) fn settle(
     }
     let raw = observed.pools.iter().find(|raw| raw.name_any() == pool.name);
     let of_user = observed.kafka.as_deref().zip(raw.map(AsRef::as_ref));
-    pool.removal.moves = of_user.is_some_and(|(kafka, raw)| is_asked(kafka, raw));
+    pool.removal.moves =
+        of_user.is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw, annotations::DRAIN_VOLUMES));
     let discarded = of_user.and_then(|(kafka, raw)| annotation(kafka, raw, annotations::DISCARD_VOLUMES));
     let discarded =
         discarded.map(|text| node_ids::parse_ranges(text, observed.settings.max_wished_ids)).transpose();
@@ -313,9 +311,4 @@ fn started_as(live: &Pod, listed: &Value) -> bool {
         let of_live = all.and_then(|all| all.get(*key)).map(String::as_str);
         of_live == listed["metadata"]["annotations"][*key].as_str()
     })
-}
-
-/// Volumes whose pods are not to be restarted now: Kafka is about to say whether they are still empty.
-pub(crate) fn awaits(node: Node<'_>) -> bool {
-    node.pool.removal.awaits(node.id)
 }

@@ -118,7 +118,7 @@ pub(crate) fn has_ended(build: &Build) -> bool {
     phase.is_some_and(|phase| ["Complete", "Failed", "Error", "Cancelled"].contains(&phase))
 }
 
-/// Reads a Build of OpenShift. One that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
+/// Reads a Build of OpenShift. A Build that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
 pub(crate) fn of_build(build: &Build, patience: SignedDuration, now: Timestamp) -> Outcome {
     let Some(status) = &build.status else { return Outcome::Runs(None) };
     let at = status.completion_timestamp.as_ref().map(|time| time.0);

@@ -42,7 +42,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Out of the Builds of a BuildConfig with this UID: the last of them, unless that is the one that is over and done with.
+    /// Out of the Builds of a BuildConfig with this UID: the last of them, unless it is the Build that is over and done with.
     pub(super) fn of_builds(
         builds: &'a BTreeMap<String, Arc<Build>>,
         build_config: &str,

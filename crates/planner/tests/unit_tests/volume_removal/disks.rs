@@ -11,8 +11,6 @@ use planner::kafka::observed::ConfigView;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
-pub(super) use planner::kafka::log_dirs_view::RATE;
-
 const RESOURCES: &str = "
 apiVersion: kafka.strimzi.io/v1
 kind: KafkaNodePool
@@ -52,7 +50,7 @@ const SIZE: u64 = 5;
 #[derive(Clone)]
 pub(super) struct Disks {
     pub world: World,
-    /// The volume of each replica, by broker and partition, and the one that it moves to.
+    /// The volume of each replica, by broker and partition, and the volume that it moves to.
     replicas: BTreeMap<(i32, String), (i32, Option<i32>)>,
     /// The values of the option, by broker.
     pub cordoned: BTreeMap<i32, String>,

@@ -28,6 +28,8 @@ pub(crate) struct VolumePlan {
     pub remembered: BTreeMap<String, RemovedVolumes>,
     /// What keeps replicas from moving, by pool.
     pub warnings: BTreeMap<String, Warning>,
+    /// What is wrong with the rate that the Kafka resource asks for.
+    pub complaint: Option<Warning>,
     /// Whether something goes on that no event tells of.
     pub look_again: bool,
 }
@@ -43,7 +45,10 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
             continue;
         }
         plan.look_again = true;
-        let rate = drain::rate(observed).unwrap_or(drain::USUAL_RATE);
+        let rate = drain::rate(observed).unwrap_or_else(|complaint| {
+            plan.complaint = Some(complaint);
+            drain::USUAL_RATE
+        });
         let of_pool = OfPool { pool, observed, known, leaving, rate };
         of_pool.fill(&mut plan);
     }
@@ -74,8 +79,6 @@ impl OfPool<'_> {
             remembered.rates.insert(self.rate);
         }
         let back: BTreeSet<i32> = &self.known.volumes - &self.leaving;
-        let there: BTreeSet<i32> = self.pool.volumes.iter().filter_map(|volume| volume.id).collect();
-        let back = &back & &there;
         let mut stuck = Vec::new();
         for node in self.pool.nodes.iter().filter(|_| self.pool.broker) {
             let told = self.observed.log_dirs.as_ref().and_then(|view| view.brokers.get(node));
@@ -112,8 +115,10 @@ impl OfPool<'_> {
 #[derive(Default)]
 struct OnNode {
     calls: Vec<AdminCall>,
-    /// Volumes that stay after all, and of whose removal the broker has traces.
+    /// Volumes that nobody wants to leave any more, and of whose removal the broker has traces.
     traces: BTreeSet<i32>,
+    /// Whether replicas are on their way off these. They move behind the rate until they are stopped.
+    returns: bool,
     /// Whether it has a rate of the operator's.
     has_rate: bool,
     /// Replicas for which there is no room.
@@ -130,9 +135,14 @@ impl OnNode {
         // Nobody wants these to leave any more: what is on its way stays where it is.
         for volume in back {
             let path = jbod::log_dir(*volume, node);
-            let Some(dir) = broker.dirs.get(&path) else { continue };
-            if dir.moving > 0 || broker.cordoned.as_ref().is_some_and(|all| all.contains(&path)) {
+            // Also of a volume that is gone: when it comes back, its cordon would count as a user's.
+            if broker.cordoned.as_ref().is_some_and(|all| all.contains(&path)) {
                 on_node.traces.insert(*volume);
+            }
+            let Some(dir) = broker.dirs.get(&path) else { continue };
+            if dir.moving > 0 {
+                on_node.traces.insert(*volume);
+                on_node.returns = true;
             }
             if broker.is_cordoned(&path) {
                 // Kafka takes nothing into it, not even back.
@@ -182,7 +192,7 @@ impl OnNode {
         on_node
     }
 
-    /// Begins the moves behind their rate, or takes that off. A rate that somebody else set stays.
+    /// Begins the moves behind their rate, or takes the rate off. The rate of another tool stays.
     fn throttle(
         &mut self,
         of: &OfPool<'_>,
@@ -200,7 +210,7 @@ impl OnNode {
         if !moves.is_empty() || rate.is_some() {
             self.calls.push(AdminCall::MoveReplicas { broker: node, rate, moves });
         }
-        if self.has_rate && !is_wanted {
+        if self.has_rate && !is_wanted && !self.returns {
             let rates = BTreeMap::from([(node, BTreeSet::from([RATE.to_owned()]))]);
             self.calls.push(AdminCall::TakeOffThrottles { topics: BTreeSet::new(), rates });
         }
