@@ -44,7 +44,7 @@ test: test-unit test-api test-kafka e2e ## Run every test tier
 
 .PHONY: test-unit
 test-unit: prerequisites ## Unit tests: no other process
-	cargo test --workspace --exclude kafka-client --locked --lib --bins --test 'unit_*'
+	cargo test --workspace --locked --lib --bins --test 'unit_*'
 
 .PHONY: soak
 soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say

@@ -38,8 +38,8 @@ builds=()
 install_chart kafka --set watchAnyNamespace=true "${builds[@]}"
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 if [[ $CLUSTER == local ]]; then
-  # A Kafka image with the jars that options ask for, and a Prometheus that a test runs on this machine.
   export KASTELLAN_FORMER_KAFKA=$FORMER_KAFKA_VERSION
+  # A Kafka image with the jars that options ask for, and a Prometheus that a test runs on this machine.
   export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
   need prometheus prometheus
   install_missing

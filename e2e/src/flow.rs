@@ -18,7 +18,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Runs the command, which is one of the program of `e2e/client`.
+    /// Starts the program of `e2e/client` with its job `flow`.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut client = command.spawn().context("the client does not start")?;

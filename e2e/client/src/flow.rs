@@ -1,10 +1,9 @@
 //! Writes and reads without an end while something happens to the cluster, and proves that nothing was lost: every record that Kafka
 //! acknowledged is read, in the order in which it was written to its partition, and stands at one offset.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,12 @@ use anyhow::{Context, Result, bail, ensure};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::places::{Acknowledged, Place, Places};
 use crate::{Cli, base_config, number, report};
 
 /// Time between two records.
@@ -24,29 +24,25 @@ const PACE: Duration = Duration::from_millis(20);
 /// How long what was acknowledged may take to be read in the end.
 const LAST_READS: Duration = Duration::from_mins(1);
 
-/// Of what librdkafka says: errors of sequence numbers, and new epochs of the producer.
+/// Which of librdkafka's log lines are passed on: those about sequence numbers, and about new epochs of the producer.
 const FACILITIES: [&str; 4] = ["ERRSEQ", "DUPSEQ", "UNKPID", "DRAIN"];
-
-/// Where records stand: number by partition and offset.
-type Places = BTreeMap<(i32, i64), u64>;
 
 /// What Kafka acknowledged, or handed out, and how long it was silent.
 #[derive(Debug, Default)]
 struct Side {
-    places: Places,
-    /// Records of which Kafka said that it had them already, and not where.
-    unplaced: BTreeSet<u64>,
+    records: Acknowledged,
     last: Option<Instant>,
     longest_gap: Duration,
     problem: Option<String>,
 }
 
 impl Side {
-    fn take(&mut self, place: (i32, i64), number: u64) {
+    fn take(&mut self, place: Place, number: u64) {
         self.be_heard();
         if place.1 < 0 {
-            self.unplaced.insert(number);
-        } else if let Some(other) = self.places.insert(place, number).filter(|other| *other != number) {
+            self.records.unplaced.insert(number);
+        } else if let Some(other) = self.records.places.insert(place, number).filter(|other| *other != number)
+        {
             let (partition, offset) = place;
             self.complain(format!(
                 "partition {partition} offset {offset} is record {other} and record {number}"
@@ -75,11 +71,24 @@ impl Side {
 
 /// What threads share of a side.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Side>>);
+struct Shared(Arc<(Mutex<Side>, Condvar)>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Side> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, place: Place, number: u64) {
+        self.lock().take(place, number);
+        self.0.1.notify_one();
+    }
+
+    /// Waits until the records are as wanted; how they are in the end.
+    fn wait(&self, time: Duration, are_wanted: impl Fn(&Places) -> bool) -> Places {
+        let goes_on = |side: &mut Side| !are_wanted(&side.records.places);
+        let side = self.0.1.wait_timeout_while(self.lock(), time, goes_on);
+        let (side, _) = side.unwrap_or_else(PoisonError::into_inner);
+        side.records.places.clone()
     }
 }
 
@@ -94,7 +103,7 @@ impl ClientContext for Shared {
     fn error(&self, error: KafkaError, reason: &str) {
         // A producer that has lost its place among the records of a partition says so here.
         if let KafkaError::Global(code) = error
-            && code == rdkafka::error::RDKafkaErrorCode::Fatal
+            && code == RDKafkaErrorCode::Fatal
         {
             self.lock().complain(format!("the producer gave up: {reason}"));
         }
@@ -106,7 +115,7 @@ impl ProducerContext for Shared {
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: Self::DeliveryOpaque) {
         match result {
-            Ok(message) => self.lock().take((message.partition(), message.offset()), *number),
+            Ok(message) => self.take((message.partition(), message.offset()), *number),
             Err((error, _)) => self.lock().complain(format!("record {number} was not taken: {error}")),
         }
     }
@@ -121,7 +130,11 @@ pub(crate) fn flow(cli: &Cli, give_up: Instant) -> Result<String> {
         .set("acks", "all")
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", "2147483647")
-        .set("linger.ms", "5");
+        .set("linger.ms", "5")
+        // With the usual five under way, librdkafka once gave itself a new epoch while a leader moved, and a record stood there in both.
+        .set("max.in.flight.requests.per.connection", "1")
+        .set("debug", "eos")
+        .set_log_level(RDKafkaLogLevel::Debug);
     let producer: ThreadedProducer<Shared> =
         ThreadedProducer::from_config_and_context(&config, written.clone())
             .context("cannot make a producer")?;
@@ -147,7 +160,7 @@ pub(crate) fn flow(cli: &Cli, give_up: Instant) -> Result<String> {
                 match producer.send(record.partition(partition).payload(&value)) {
                     Ok(()) => sent += 1,
                     // As much as it keeps waits already: the same record is sent later.
-                    Err((KafkaError::MessageProduction(rdkafka::error::RDKafkaErrorCode::QueueFull), _)) => {}
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {}
                     Err((error, _)) => return Err(error).context("cannot send"),
                 }
             }
@@ -157,59 +170,19 @@ pub(crate) fn flow(cli: &Cli, give_up: Instant) -> Result<String> {
     producer
         .flush(give_up.saturating_duration_since(Instant::now()))
         .context("records were never acknowledged")?;
-    let (acknowledged, unplaced) = {
-        let side = written.lock();
-        (side.places.clone(), side.unplaced.clone())
-    };
-    let last = Instant::now() + LAST_READS;
-    loop {
-        let left = missing(&acknowledged, &unplaced, &read.lock().places);
-        let Some(first) = left.first() else { break };
-        ensure!(Instant::now() < last, "acknowledged and not read: {} records, {first} first", left.len());
-        thread::sleep(Duration::from_millis(100));
+    let acknowledged = written.lock().records.clone();
+    let seen = read.wait(LAST_READS, |seen| acknowledged.is_read(seen));
+    let left = acknowledged.missing(&seen);
+    if let Some(first) = left.first() {
+        bail!("acknowledged and not read: {} records, {first} first", left.len());
     }
     drop(stop);
     reader.join().map_err(|_| anyhow::anyhow!("the consumer panicked"))??;
     check(&written, &read)?;
-    let count = acknowledged.len() + unplaced.len();
+    let count = acknowledged.len();
     ensure!(count as u64 == sent, "{sent} records were sent, {count} acknowledged");
-    compare(&acknowledged, &read.lock().places)?;
+    acknowledged.compare(&read.lock().records.places)?;
     Ok(format!("{sent} records were acknowledged and read"))
-}
-
-/// Each acknowledged record is what stands at its offset, no record stands at two, and numbers rise within a partition.
-fn compare(acknowledged: &Places, read: &Places) -> Result<()> {
-    for (place, number) in acknowledged {
-        let found = read.get(place);
-        ensure!(
-            found == Some(number),
-            "record {number} was acknowledged at {place:?}, where {found:?} stands"
-        );
-    }
-    let mut before: Option<((i32, i64), u64)> = None;
-    let mut seen = BTreeMap::new();
-    for (place, number) in read {
-        if let Some(other) = seen.insert(number, place) {
-            bail!("record {number} stands at {other:?} and at {place:?}");
-        }
-        if let Some((last, earlier)) = before
-            && last.0 == place.0
-            && earlier > *number
-        {
-            bail!("record {number} at {place:?} comes after record {earlier} at {last:?}");
-        }
-        before = Some((*place, *number));
-    }
-    Ok(())
-}
-
-/// Records that were acknowledged and not read.
-fn missing(acknowledged: &Places, unplaced: &BTreeSet<u64>, read: &Places) -> BTreeSet<u64> {
-    let placed =
-        acknowledged.iter().filter(|(place, _)| !read.contains_key(place)).map(|(_, number)| *number);
-    let seen: BTreeSet<u64> =
-        if unplaced.is_empty() { BTreeSet::new() } else { read.values().copied().collect() };
-    placed.chain(unplaced.difference(&seen).copied()).collect()
 }
 
 fn check(written: &Shared, read: &Shared) -> Result<()> {
@@ -224,11 +197,11 @@ fn check(written: &Shared, read: &Shared) -> Result<()> {
 fn tell(stage: &str, written: &Shared, read: &Shared) {
     let (acknowledged, silent) = {
         let mut side = written.lock();
-        (side.places.len(), side.gap())
+        (side.records.len(), side.gap())
     };
     let (seen, unread) = {
         let mut side = read.lock();
-        (side.places.len(), side.gap())
+        (side.records.len(), side.gap())
     };
     report(&format!(
         "{stage}: {acknowledged} acknowledged, longest gap {} ms; {seen} read, longest gap {} ms",
@@ -281,7 +254,7 @@ fn consume(consumer: &BaseConsumer, read: &Shared, stopped: &Receiver<()>) -> Re
             Some(Ok(message)) => {
                 let place = (message.partition(), message.offset());
                 match number(message.payload()) {
-                    Some(number) => read.lock().take(place, number),
+                    Some(number) => read.take(place, number),
                     None => read.lock().complain(format!("{place:?} is not one of ours")),
                 }
             }

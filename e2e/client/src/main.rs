@@ -5,6 +5,7 @@
 
 mod flow;
 mod hold;
+mod places;
 
 use std::collections::BTreeSet;
 use std::error::Error;

@@ -75,10 +75,7 @@ impl Day {
     /// Waits until each of the pods was replaced, and the cluster is ready.
     async fn until_restarted(&self, before: &BTreeMap<String, String>) -> Result<()> {
         for (pod, uid) in before {
-            let is_new = |found: Option<&Pod>| {
-                found.is_some_and(|found| is_pod_ready(found) && found.uid().as_ref() != Some(uid))
-            };
-            Box::pin(self.scenario.until::<Pod>(pod, "a new ready pod", ROLL, is_new)).await?;
+            Box::pin(self.scenario.until_replaced(pod, Some(uid))).await?;
         }
         self.scenario.until_ready(CLUSTER, ROLL).await?;
         Ok(())
@@ -99,7 +96,9 @@ async fn kill_operator(client: kube::Client, delay: Duration) -> Result<()> {
     let operators: Api<Pod> = Api::namespaced(client, "kafka");
     let selector = kube::api::ListParams::default().labels("strimzi.io/kind=cluster-operator");
     let now = kube::api::DeleteParams::default().grace_period(0);
-    for pod in operators.list(&selector).await? {
+    let found = operators.list(&selector).await?;
+    ensure!(!found.items.is_empty(), "there is no operator to kill");
+    for pod in found {
         operators.delete(&pod.name_any(), &now).await?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Stories on the local Kubernetes, with real pods, real Kafka and a real client. They are one program, so that two of them always run
-//! side by side: in the order of their names, by which those that need the whole machine are kept apart.
+//! side by side, in the order of their names. `takeover` starts six clusters and comes last: beside `older_manifests` they kept each other
+//! from starting.
 
 mod connect;
 mod day_two;
