@@ -52,6 +52,20 @@ pub fn of_jvm(code: u8, disks: &[String]) -> String {
 mod tests {
     use super::*;
 
+    /// The planner finds a lost volume by these words (`lost_nodes.rs` among its tests has the same ones).
+    #[test]
+    fn a_disk_that_cannot_be_written_stands_in_the_last_words() {
+        let disk = "log directory /var/lib/kafka/data-0/kafka-log1 cannot be written: Read-only file system (os error 30)";
+        assert_eq!(
+            of_jvm(1, &[disk.to_owned()]),
+            format!("kafka ended by itself with exit code 1; {disk}; the end of the pod's log says more")
+        );
+        assert_eq!(
+            of_jvm(1, &[]),
+            "kafka ended by itself with exit code 1; the end of the pod's log says more"
+        );
+    }
+
     #[test]
     fn a_message_is_bounded_between_characters_and_only_written_where_it_is_shown() {
         let root = tempfile::tempdir().unwrap();

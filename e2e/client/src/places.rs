@@ -33,10 +33,10 @@ impl Acknowledged {
     /// Records that were not read.
     pub(crate) fn missing(&self, read: &Places) -> BTreeSet<u64> {
         let unread = self.places.iter().filter(|(place, _)| !read.contains_key(place));
-        let seen: BTreeSet<u64> = match self.unplaced.is_empty() {
-            true => BTreeSet::new(),
-            false => read.values().copied().collect(),
-        };
+        let mut seen = BTreeSet::new();
+        if !self.unplaced.is_empty() {
+            seen.extend(read.values().copied());
+        }
         unread.map(|(_, number)| *number).chain(self.unplaced.difference(&seen).copied()).collect()
     }
 

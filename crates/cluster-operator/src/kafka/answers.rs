@@ -195,7 +195,14 @@ impl Answers {
                 let why = format!("{} was not made", request.id());
                 Err(Silence::new(SilenceKind::Refused, why))
             }
-            of_kafka => self.ask_kafka(key, observed, of_kafka, patience).await,
+            Need::Kafka
+            | Need::BrokersWithReplicas
+            | Need::Drain(_)
+            | Need::LogDirs(_)
+            | Need::BrokerConfigs(_)
+            | Need::Roll(_)
+            | Need::DefaultQuotas
+            | Need::TieredTopics => self.ask_kafka(key, observed, need, patience).await,
         }
     }
 
@@ -255,7 +262,7 @@ impl Answers {
                 let question = async move { kafka_calls::tiered_topics(&admin).await };
                 self.tiered.answer(key, (), patience, question).await.map(Answer::TieredTopics)
             }
-            _ => Err(Silence::new(SilenceKind::Nobody, "Kafka is not asked this")),
+            _ => Err(Silence::new(SilenceKind::Nobody, "brokers are not asked this")),
         }
     }
 

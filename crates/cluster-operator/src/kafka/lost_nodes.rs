@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::Node;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::kubernetes_node::KubernetesNode;
+use planner::kafka::kubernetes_node_state::KubernetesNode;
 
 /// How they are, by name; `None`: the operator has not the right to know.
 pub(super) async fn look(

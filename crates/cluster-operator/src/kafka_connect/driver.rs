@@ -38,9 +38,7 @@ impl Connects {
     pub(crate) fn new(caches: Caches, means: Means, observer: Observer, plugins: KnownPlugins) -> Self {
         Self { caches, means, observer, plugins, deleted_pods: DeletedPods::default() }
     }
-}
 
-impl Connects {
     /// Has OpenShift start a Build; `false`: it has started another one meanwhile.
     async fn start_build(&self, key: &ObjectRef, build: &StartBuild) -> Result<bool, Error> {
         let StartBuild { namespace, build_config, last_version, annotations } = build;

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
-use super::kubernetes_node::KubernetesNode;
+use super::kubernetes_node_state::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView, TieredTopics};

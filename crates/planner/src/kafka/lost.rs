@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use super::cluster::{Cluster, DATA_MOUNT, Warning};
-use super::kubernetes_node::KubernetesNode;
+use super::kubernetes_node_state::KubernetesNode;
 use super::need::Need;
 use super::observed::Observed;
 use super::pod_state;

@@ -24,7 +24,7 @@ pub mod held_topic;
 mod host_name;
 mod jmx;
 mod kafka_exporter;
-pub mod kubernetes_node;
+pub mod kubernetes_node_state;
 mod kubernetes_nodes;
 mod last_advertised;
 mod live_objects;

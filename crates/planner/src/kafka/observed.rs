@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use super::drain_view::{DrainProgress, DrainView};
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
-use super::kubernetes_node::KubernetesNode;
+use super::kubernetes_node_state::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;

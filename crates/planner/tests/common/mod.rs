@@ -32,7 +32,7 @@ use planner::kafka::config::model::{self, Scope};
 use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
-use planner::kafka::kubernetes_node::KubernetesNode;
+use planner::kafka::kubernetes_node_state::KubernetesNode;
 use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;

@@ -7,7 +7,7 @@ use crate::common::{World, condition, warning_with};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use planner::kafka::kubernetes_node::KubernetesNode;
+use planner::kafka::kubernetes_node_state::KubernetesNode;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollKafka, RollPartition};
