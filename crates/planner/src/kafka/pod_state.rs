@@ -55,7 +55,7 @@ pub fn loses_storage(live: &Pod, desired: &Pod, is_empty: impl Fn(&str) -> bool)
 }
 
 /// The volumes with Kafka's logs.
-fn data_volumes(live: &Pod) -> impl Iterator<Item = &Volume> {
+pub(crate) fn data_volumes(live: &Pod) -> impl Iterator<Item = &Volume> {
     live.spec.iter().flat_map(|spec| {
         let kafka = spec.containers.iter().filter(|container| container.name == names::containers::KAFKA);
         let mounts = kafka.flat_map(|container| container.volume_mounts.iter().flatten());

@@ -14,6 +14,11 @@ pub(crate) mod jbod {
         format!("data-{id}")
     }
 
+    /// The id of the volume with this name in a pod.
+    pub(crate) fn id_of(volume_name: &str) -> Option<i32> {
+        volume_name.strip_prefix("data-")?.parse().ok().filter(|id| *id >= 0)
+    }
+
     /// The log directory of a node on a volume.
     pub(crate) fn log_dir(id: i32, node: i32) -> String {
         format!("{DATA_MOUNT}-{id}/kafka-log{node}")

@@ -6,6 +6,7 @@
 
 pub mod cluster_id;
 pub mod drain;
+mod found_storage;
 pub mod internal_security;
 pub(crate) mod leaving;
 pub mod membership;

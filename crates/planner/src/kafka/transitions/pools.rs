@@ -13,7 +13,7 @@ use super::quorum::QuorumState;
 use super::roles::{self, RoleChange};
 use super::scaling::{GrowthHold, Scaler, Scaling, Wish};
 use super::size::{self, MAX_CONTROLLERS, Size};
-use super::volume_removal::{self, Cordons};
+use super::volume_removal::{self, Change, Cordons};
 use super::volumes::{self, Volumes};
 use crate::findings::{Findings, Held, HeldPart};
 use crate::kafka::cluster::Pool;
@@ -221,12 +221,8 @@ impl Settler<'_> {
     /// The volumes: those of the resource, or those in use when the change cannot be made.
     fn volumes(&self, wanted: &WantedPool, pool: &mut Pool, findings: &mut Findings) {
         let asked = &wanted.storage;
-        let set = self.observed.pod_sets.get(&names::pod_set(self.cluster, &pool.name));
-        let volumes = volumes::of(asked, set.map(AsRef::as_ref));
-        let removed = match &volumes {
-            Volumes::Changing { removed, .. } => removed.clone(),
-            Volumes::Settled | Volumes::Kept { .. } => BTreeSet::new(),
-        };
+        let in_use = volumes::in_use(asked, self.cluster, &pool.name, &pool.nodes, self.observed);
+        let volumes = volumes::of(asked, in_use.clone());
         if let Volumes::Kept { why, .. } = &volumes {
             let held = Held {
                 reason: reasons::KAFKA_STORAGE.to_owned(),
@@ -240,8 +236,13 @@ impl Settler<'_> {
             pool.warnings.push(held.warning());
             findings.hold(held);
         }
-        let storage = volumes.storage(asked);
-        volume_removal::settle(pool, &storage, &removed, self.cluster, self.cordons, self.observed, findings);
+        let (asked, removed) = match volumes {
+            Volumes::Settled => (asked.clone(), BTreeSet::new()),
+            Volumes::Changing { removed, .. } => (asked.clone(), removed),
+            Volumes::Kept { in_use, .. } => (in_use, BTreeSet::new()),
+        };
+        let change = Change { asked, in_use, removed, cordons: self.cordons };
+        volume_removal::settle(pool, &change, self.cluster, self.observed, findings);
     }
 }
 

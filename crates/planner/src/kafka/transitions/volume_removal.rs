@@ -62,7 +62,7 @@ pub(crate) fn question(observed: &Observed) -> Option<Need> {
         let Some(set) = observed.pod_sets.get(&names::pod_set(&cluster, &raw.name_any())) else { continue };
         let wanted = storage::read(&raw.spec.storage, "", &mut Findings::default());
         let known = of_set(set);
-        let mut volumes = match volumes::of(&wanted, Some(set)) {
+        let mut volumes = match volumes::of(&wanted, volumes::remembered(Some(set))) {
             Volumes::Changing { removed, .. } => removed,
             Volumes::Settled | Volumes::Kept { .. } => BTreeSet::new(),
         };
@@ -90,11 +90,24 @@ fn node_of(pod: &Pod) -> Option<i32> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cordons(pub bool);
 
+/// How the storage of a pool changes.
+pub(crate) struct Change {
+    /// The storage that it is to have.
+    pub asked: Storage,
+    /// The one that its nodes have, where anything tells of it.
+    pub in_use: Option<Storage>,
+    /// Volumes of that which are not in the other.
+    pub removed: BTreeSet<i32>,
+    /// Whether Kafka can keep new replicas away from a log directory.
+    pub cordons: Cordons,
+}
+
 /// What the states of the volumes of a pool depend on.
 struct Look<'a> {
     observed: &'a Observed,
     pool: &'a Pool,
-    set: &'a StrimziPodSet,
+    /// `None`: it is lost, or not written yet.
+    set: Option<&'a StrimziPodSet>,
     pod_set: String,
     /// The volume on which every node is to have its metadata log, and on which those had it that run as the pod set lists them.
     metadata: [Option<i32>; 2],
@@ -106,27 +119,22 @@ struct Look<'a> {
 }
 
 /// Gives a pool the storage that it asks for, and keeps on each node the volumes that it does not ask for and that are not known to be
-/// empty there. `asked` is its storage, `removed` are volumes of the one in use that are not in it.
+/// empty there.
 pub(crate) fn settle(
     pool: &mut Pool,
-    asked: &Storage,
-    removed: &BTreeSet<i32>,
+    change: &Change,
     cluster: &str,
-    cordons: Cordons,
     observed: &Observed,
     findings: &mut Findings,
 ) {
+    let Change { asked, in_use, removed, cordons } = change;
     let pod_set = names::pod_set(cluster, &pool.name);
-    let set = observed.pod_sets.get(&pod_set);
-    let (Some(set), Some(in_use)) = (set, volumes::remembered(set.map(AsRef::as_ref))) else {
+    let set = observed.pod_sets.get(&pod_set).map(AsRef::as_ref);
+    pool.removal.known = set.map(|set| of_set(set).volumes).unwrap_or_default();
+    let Some(in_use) = in_use.as_ref().filter(|_| !removed.is_empty()) else {
         pool.use_storage(asked.clone());
         return;
     };
-    pool.removal.known = of_set(set).volumes;
-    if removed.is_empty() {
-        pool.use_storage(asked.clone());
-        return;
-    }
     let raw = observed.pools.iter().find(|raw| raw.name_any() == pool.name);
     let of_user = observed.kafka.as_deref().zip(raw.map(AsRef::as_ref));
     pool.removal.moves =
@@ -140,8 +148,8 @@ pub(crate) fn settle(
             .warn(reasons::VOLUME_REMOVAL, format!("pool {}: annotation {key} is ignored: {why}", pool.name));
         None
     });
-    let before = volumes::metadata_of(&in_use);
-    pool.use_storage(volumes::with_kept(asked, &in_use, removed));
+    let before = volumes::metadata_of(in_use);
+    pool.use_storage(volumes::with_kept(asked, in_use, removed));
     let look = Look {
         observed,
         pool,
@@ -149,7 +157,7 @@ pub(crate) fn settle(
         pod_set,
         metadata: [pool.metadata_volume().and_then(|volume| volume.id), before],
         discarded: discarded.into_iter().flatten().collect(),
-        cordons,
+        cordons: *cordons,
         silence: silence(observed),
     };
     let states: BTreeMap<i32, BTreeMap<i32, VolumeState>> = removed
@@ -166,7 +174,7 @@ pub(crate) fn settle(
     pool.use_storage(if there.is_empty() {
         asked.clone()
     } else {
-        volumes::with_kept(asked, &in_use, &there)
+        volumes::with_kept(asked, in_use, &there)
     });
     pool.removal.states = states.into_iter().filter(|(volume, _)| there.contains(volume)).collect();
     if let Some(message) = words::held(pool) {
@@ -192,20 +200,26 @@ fn silence(observed: &Observed) -> Option<String> {
 }
 
 impl Look<'_> {
+    /// A pod as the pod set lists it.
+    fn listed(&self, pod: &str) -> Option<&Value> {
+        self.set?.spec.pods.iter().find(|one| one["metadata"]["name"] == pod)
+    }
+
     /// How far a volume is on a node.
     fn state(&self, node: i32, volume: i32) -> VolumeState {
         let pod = format!("{}-{node}", self.pod_set);
         let name = jbod::volume_name(volume);
         let live = self.observed.pods.get(&pod).map(AsRef::as_ref);
         let live = live.filter(|pod| pod.metadata.deletion_timestamp.is_none());
-        let listed = self.set.spec.pods.iter().find(|one| one["metadata"]["name"] == pod);
+        let listed = self.listed(&pod);
         let is_listed = listed.map(|pod| lists(pod, &name));
         let is_there = match (live, is_listed) {
             (Some(live), _) => has(live, &name),
             // It stops, or is about to be made: that was decided before.
             (None, Some(is_listed)) => is_listed,
             (None, None) => {
-                self.observed.claims.contains_key(&names::persistent_volume_claim(Some(volume), &pod))
+                let claim = self.observed.claims.get(&names::persistent_volume_claim(Some(volume), &pod));
+                claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_none())
             }
         };
         // Also of a node that does not have it, or not yet: its configuration names the directory.
@@ -243,7 +257,7 @@ impl Look<'_> {
             return VolumeState::Unknown(why.to_owned());
         }
         let pod = format!("{}-{node}", self.pod_set);
-        let listed = self.set.spec.pods.iter().find(|one| one["metadata"]["name"] == pod);
+        let listed = self.listed(&pod);
         let live = self.observed.pods.get(&pod).map(AsRef::as_ref);
         // A voter that loses its metadata log has forgotten its votes. A broker alone fetches it again.
         if self.pool.controller && !(has_moved(live, listed) && self.metadata[1] != Some(volume)) {

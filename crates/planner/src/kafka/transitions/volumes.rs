@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use api::common::storage::{KRaftMetadataStorage, Storage as RawStorage, Volume as RawVolume};
-use api::{StrimziPodSet, annotations};
+use api::{StrimziPodSet, annotations, names};
 use objects::quantity::Quantity;
 
+use super::found_storage;
 use crate::findings::Findings;
 use crate::kafka::cluster::{Storage, Volume, VolumeKind};
+use crate::kafka::observed::Observed;
 use crate::kafka::validate::storage;
 
 /// What becomes of the volumes of a pool.
@@ -32,19 +34,21 @@ pub(crate) enum Volumes {
     },
 }
 
-impl Volumes {
-    /// The storage that the nodes have, given the one that is asked for.
-    pub(crate) fn storage(self, asked: &Storage) -> Storage {
-        match self {
-            Self::Settled | Self::Changing { .. } => asked.clone(),
-            Self::Kept { in_use, .. } => in_use,
-        }
-    }
-}
-
 /// The storage that the nodes of a pool were made with, as its pod set remembers it.
 pub(crate) fn remembered(pod_set: Option<&StrimziPodSet>) -> Option<Storage> {
-    in_use(pod_set?.metadata.annotations.as_ref()?.get(annotations::STORAGE)?)
+    parsed(pod_set?.metadata.annotations.as_ref()?.get(annotations::STORAGE)?)
+}
+
+/// The storage that the nodes of a pool have, as far as anything tells; `None`: they have what is asked for, or there are none yet.
+pub(crate) fn in_use(
+    asked: &Storage,
+    cluster: &str,
+    pool: &str,
+    nodes: &BTreeSet<i32>,
+    observed: &Observed,
+) -> Option<Storage> {
+    let set = observed.pod_sets.get(&names::pod_set(cluster, pool));
+    remembered(set.map(AsRef::as_ref)).or_else(|| found_storage::of(asked, cluster, pool, nodes, observed))
 }
 
 /// The volume with the metadata log.
@@ -80,9 +84,9 @@ pub(crate) fn with_kept(asked: &Storage, in_use: &Storage, kept: &BTreeSet<i32>)
     if unheard.problems.is_empty() { storage } else { in_use.clone() }
 }
 
-/// Decides; the pod set of a pool remembers with which storage its nodes were made.
-pub(crate) fn of(asked: &Storage, pod_set: Option<&StrimziPodSet>) -> Volumes {
-    let Some(in_use) = remembered(pod_set) else { return Volumes::Settled };
+/// Decides.
+pub(crate) fn of(asked: &Storage, in_use: Option<Storage>) -> Volumes {
+    let Some(in_use) = in_use else { return Volumes::Settled };
     if asked.volumes.is_empty() || in_use.volumes == asked.volumes && in_use.jbod == asked.jbod {
         return Volumes::Settled;
     }
@@ -98,7 +102,7 @@ fn ids(volumes: &[Volume]) -> BTreeSet<i32> {
 }
 
 /// A storage as the annotation remembers it; `None`: it cannot be read.
-fn in_use(text: &str) -> Option<Storage> {
+fn parsed(text: &str) -> Option<Storage> {
     let raw = serde_json::from_str(text).ok()?;
     let mut unheard = Findings::default();
     let read = storage::read(&raw, "", &mut unheard);
@@ -160,7 +164,7 @@ mod tests {
     use super::*;
 
     fn storage(raw: &Value) -> Storage {
-        in_use(&raw.to_string()).unwrap()
+        parsed(&raw.to_string()).unwrap()
     }
 
     fn jbod(volumes: &[(i32, &str, Option<&str>)]) -> Value {
@@ -172,7 +176,7 @@ mod tests {
         let set = json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
             "metadata": {"annotations": {"strimzi.io/storage": from.to_string()}},
             "spec": {"selector": {}, "pods": []}});
-        of(&storage(to), Some(&serde_json::from_value(set).unwrap()))
+        of(&storage(to), remembered(Some(&serde_json::from_value(set).unwrap())))
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Findings;
 use crate::kafka::cluster::{Storage, Volume, VolumeKind};
 
 /// Volumes of a node, at most: each is a disk, and a claim of every node.
-const MAX_VOLUMES: usize = 100;
+pub(crate) const MAX_VOLUMES: usize = 100;
 
 /// Reads a storage. `field` is the path for messages.
 pub(crate) fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Storage {
