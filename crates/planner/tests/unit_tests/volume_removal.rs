@@ -1,6 +1,7 @@
 //! Volumes that leave a pool: they stay until the broker itself says that nothing is on them.
 
 mod disks;
+mod refused;
 mod restored;
 
 use std::collections::BTreeSet;

@@ -239,7 +239,12 @@ impl Settler<'_> {
         let (asked, removed) = match volumes {
             Volumes::Settled => (asked.clone(), BTreeSet::new()),
             Volumes::Changing { removed, .. } => (asked.clone(), removed),
-            Volumes::Kept { in_use, .. } => (in_use, BTreeSet::new()),
+            // What leaves goes on leaving, or what was moved would come back.
+            Volumes::Kept { in_use, .. } => {
+                let set = self.observed.pod_sets.get(&names::pod_set(self.cluster, &pool.name));
+                let known = set.map(|set| volume_removal::of_set(set).volumes).unwrap_or_default();
+                volumes::without(&in_use, &(&known - &volumes::ids(&asked.volumes)))
+            }
         };
         let change = Change { asked, in_use, removed, cordons: self.cordons };
         volume_removal::settle(pool, &change, self.cluster, self.observed, findings);

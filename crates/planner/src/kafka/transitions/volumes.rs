@@ -97,7 +97,24 @@ pub(crate) fn of(asked: &Storage, in_use: Option<Storage>) -> Volumes {
     Volumes::Changing { added: &wanted - &had, removed: &had - &wanted }
 }
 
-fn ids(volumes: &[Volume]) -> BTreeSet<i32> {
+/// A storage without those of its volumes that have these ids, and which these are. It stays as it is where nothing would be left of it.
+pub(crate) fn without(storage: &Storage, ids: &BTreeSet<i32>) -> (Storage, BTreeSet<i32>) {
+    let whole = || (storage.clone(), BTreeSet::new());
+    let removed = &self::ids(&storage.volumes) & ids;
+    let Ok(mut raw) = serde_json::from_str::<RawStorage>(&storage.json) else { return whole() };
+    if removed.is_empty() {
+        return whole();
+    }
+    if let Some(volumes) = &mut raw.volumes {
+        volumes.retain(|volume| volume.id.is_none_or(|id| !removed.contains(&id)));
+    }
+    let mut unheard = Findings::default();
+    let rest = storage::read(&raw, "", &mut unheard);
+    if unheard.problems.is_empty() { (rest, removed) } else { whole() }
+}
+
+/// The ids of volumes.
+pub(crate) fn ids(volumes: &[Volume]) -> BTreeSet<i32> {
     volumes.iter().filter_map(|volume| volume.id).collect()
 }
 
