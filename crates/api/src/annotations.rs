@@ -164,8 +164,8 @@ pub const DRAINED_NODES: &str = "kastellan.io/drained-nodes";
 pub const DRAIN_VOLUMES: &str = "kastellan.io/drain-volumes";
 /// On a KafkaNodePool, or on a Kafka for all its pools: ids of volumes that leave with whatever they hold, such as `[1]`.
 pub const DISCARD_VOLUMES: &str = "kastellan.io/discard-volumes";
-/// On pod sets: volumes that leave the pool, and with which rates the operator moves replicas off them, as JSON. It stays until Kafka has no
-/// trace of that any more.
+/// On pod sets: volumes that leave the pool, with which rates the operator moves replicas off them, and which nodes left meanwhile, as JSON. It
+/// stays until Kafka has no trace of that any more.
 pub const REMOVED_VOLUMES: &str = "kastellan.io/removed-volumes";
 
 /// Finalizer on KafkaNodePools with [`DRAIN_NODES`]: such a pool goes when its nodes have left.

@@ -76,6 +76,11 @@ pub enum Way {
 }
 
 impl BrokerLogDirs {
+    /// Whether a directory is cordoned by its own name.
+    pub fn is_named(&self, path: &str) -> bool {
+        self.cordoned.as_ref().is_some_and(|all| all.contains(path))
+    }
+
     /// Whether nothing new is placed in a directory.
     pub fn is_cordoned(&self, path: &str) -> bool {
         self.cordoned.as_ref().is_some_and(|all| all.contains(path) || all.contains("*"))

@@ -1,5 +1,6 @@
 //! Volumes that leave a pool: they stay until the broker itself says that nothing is on them.
 
+mod cordons;
 mod disks;
 mod refused;
 mod restored;

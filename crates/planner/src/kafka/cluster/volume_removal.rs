@@ -43,12 +43,19 @@ pub struct VolumeRemoval {
     pub moves: bool,
     /// Volumes of whose removal Kafka may have traces, as the pod set remembers them.
     pub known: BTreeSet<i32>,
+    /// The same of nodes that left the pool meanwhile, and may come again: Kafka keeps what was set on a broker.
+    pub left: BTreeMap<i32, BTreeSet<i32>>,
 }
 
 impl VolumeRemoval {
     /// The volumes of a node that leave, and how far they are.
     pub fn of_node(&self, node: i32) -> impl Iterator<Item = (i32, &VolumeState)> {
         self.states.iter().filter_map(move |(volume, nodes)| Some((*volume, nodes.get(&node)?)))
+    }
+
+    /// Whether Kafka may have traces of the removal of a volume of a node.
+    pub fn is_known(&self, node: i32, volume: i32) -> bool {
+        self.known.contains(&volume) || self.left.get(&node).is_some_and(|left| left.contains(&volume))
     }
 
     /// Whether the pod of a node is to be without a volume.

@@ -253,10 +253,12 @@ impl Looking<'_> {
         changes.extend(found.changes);
         plan.undone.extend(found.undone);
         // What a broker that does not answer runs with is not known to have changed.
-        plan.memory.foreign.retain(|old| old.broker.is_some_and(|id| !self.configs.contains_key(&id)));
+        let brokers = self.cluster.broker_ids();
+        let is_silent = |id: i32| brokers.contains(&id) && !self.configs.contains_key(&id);
+        plan.memory.foreign.retain(|old| old.broker.is_some_and(is_silent));
         plan.memory.foreign.extend(found.foreign);
 
-        let everybody = self.cluster.broker_ids().iter().all(|id| self.configs.contains_key(id));
+        let everybody = brokers.iter().all(|id| self.configs.contains_key(id));
         if everybody {
             plan.taken_out.retain(|name| self.has_trace(name));
         }

@@ -27,7 +27,7 @@ use crate::kafka::transitions::node_ids;
 use crate::kafka::validate::storage;
 use crate::pod_words::is_ready;
 
-/// Volumes, or rates, that a pod set remembers at most: a pool has at most 100 volumes.
+/// Volumes, rates, or nodes that left, that a pod set remembers at most: a pool has at most 100 volumes.
 const MOST_REMOVED: usize = 200;
 
 /// What there may be in Kafka of the removal of volumes of a pool.
@@ -37,6 +37,9 @@ pub(crate) struct RemovedVolumes {
     pub volumes: BTreeSet<i32>,
     /// Rates that may have been set.
     pub rates: BTreeSet<u64>,
+    /// Nodes that left the pool while these of their volumes did: when one comes again, its directories there are still cordoned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<i32, BTreeSet<i32>>,
 }
 
 /// What a pod set remembers; nothing where its annotation cannot be read.
@@ -44,7 +47,9 @@ pub(crate) fn of_set(set: &StrimziPodSet) -> RemovedVolumes {
     let text = set.metadata.annotations.as_ref().and_then(|all| all.get(annotations::REMOVED_VOLUMES));
     let known: RemovedVolumes = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     // No operator has written so many.
-    let is_odd = known.volumes.len() > MOST_REMOVED || known.rates.len() > MOST_REMOVED;
+    let sizes = [known.volumes.len(), known.rates.len(), known.left.len()];
+    let is_odd =
+        sizes.into_iter().chain(known.left.values().map(BTreeSet::len)).any(|size| size > MOST_REMOVED);
     if is_odd { RemovedVolumes::default() } else { known }
 }
 
@@ -66,24 +71,36 @@ pub(crate) fn question(observed: &Observed) -> Option<Need> {
             Volumes::Changing { removed, .. } => removed,
             Volumes::Settled | Volumes::Kept { .. } => BTreeSet::new(),
         };
-        volumes.extend(known.volumes);
-        if volumes.is_empty() && known.rates.is_empty() {
-            continue;
-        }
+        volumes.extend(&known.volumes);
+        let is_over = volumes.is_empty() && known.rates.is_empty();
         let runs = |pod: &&std::sync::Arc<Pod>| {
             pod.metadata.deletion_timestamp.is_none() && pod_state::is_broker(pod)
         };
         let listed = set.spec.pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
         for pod in listed.filter_map(|name| observed.pods.get(name)).filter(runs) {
             let Some(id) = node_of(pod) else { continue };
-            asked.insert(id, volumes.iter().map(|volume| jbod::log_dir(*volume, id)).collect());
+            let left = known.left.get(&id);
+            if is_over && left.is_none() {
+                continue;
+            }
+            let all = volumes.iter().chain(left.into_iter().flatten());
+            asked.insert(id, all.map(|volume| jbod::log_dir(*volume, id)).collect());
         }
     }
     (!asked.is_empty()).then_some(Need::LogDirs(asked))
 }
 
 fn node_of(pod: &Pod) -> Option<i32> {
-    pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok()
+    id_of(pod.metadata.name.as_deref()?)
+}
+
+fn id_of(pod: &str) -> Option<i32> {
+    pod.rsplit_once('-')?.1.parse().ok()
+}
+
+/// The nodes that a pod set lists.
+fn listed(set: &StrimziPodSet) -> BTreeSet<i32> {
+    set.spec.pods.iter().filter_map(|pod| id_of(pod["metadata"]["name"].as_str()?)).collect()
 }
 
 /// Whether Kafka can keep new replicas away from a log directory.
@@ -130,7 +147,8 @@ pub(crate) fn settle(
     let Change { asked, in_use, removed, cordons } = change;
     let pod_set = names::pod_set(cluster, &pool.name);
     let set = observed.pod_sets.get(&pod_set).map(AsRef::as_ref);
-    pool.removal.known = set.map(|set| of_set(set).volumes).unwrap_or_default();
+    let known = set.map(of_set).unwrap_or_default();
+    (pool.removal.known, pool.removal.left) = (known.volumes, known.left);
     let Some(in_use) = in_use.as_ref().filter(|_| !removed.is_empty()) else {
         pool.use_storage(asked.clone());
         return;

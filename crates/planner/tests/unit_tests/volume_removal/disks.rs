@@ -177,6 +177,9 @@ impl Disks {
     fn view(&self) -> LogDirsView {
         let mut view = LogDirsView::default();
         for node in [1, 2] {
+            if !self.world.observed.pods.contains_key(&Self::pod(node)) {
+                continue;
+            }
             if self.silent.contains(&node) {
                 view.silent.insert(node, "no answer within 4000 ms".to_owned());
                 continue;
@@ -224,7 +227,9 @@ impl Disks {
         for (node, value) in &self.cordoned {
             let value = Some(value.clone());
             let view = ConfigView { on_broker: value.clone(), value, ..ConfigView::default() };
-            configs.get_mut(node).unwrap().insert(CORDONED.to_owned(), view);
+            if let Some(of_node) = configs.get_mut(node) {
+                of_node.insert(CORDONED.to_owned(), view);
+            }
         }
         self.world.log_dirs = Ok(self.view());
     }

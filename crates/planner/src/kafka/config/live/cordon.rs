@@ -28,10 +28,11 @@ fn foreign(cluster: &Cluster, broker: i32, value: &str) -> BTreeSet<String> {
 /// Whether a directory lies on a volume that leaves, left or was to leave. Kafka takes no option of a broker any more while it names a
 /// directory that the broker does not have.
 fn is_of_removal(cluster: &Cluster, broker: i32, path: &str) -> bool {
-    let pool = cluster.pools.iter().find(|pool| pool.nodes.contains(&broker));
-    let Some((pool, volume)) = pool.zip(jbod::volume_of(path, broker)) else { return false };
+    // A broker that is about to go takes its volumes along.
+    let Some(pool) = cluster.pools.iter().find(|pool| pool.nodes.contains(&broker)) else { return true };
+    let Some(volume) = jbod::volume_of(path, broker) else { return false };
     let is_there = pool.volumes_of(broker).any(|one| one.id == Some(volume));
-    !is_there || pool.removal.states.contains_key(&volume) || pool.removal.known.contains(&volume)
+    !is_there || pool.removal.states.contains_key(&volume) || pool.removal.is_known(broker, volume)
 }
 
 /// Whether Kafka knows how to keep new replicas away from a log directory.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
 
-use super::{RemovedVolumes, of_set};
+use super::{MOST_REMOVED, RemovedVolumes, listed, of_set};
 use crate::findings::Warning;
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Pool, VolumeState, jbod};
@@ -44,12 +44,16 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
         if leaving.is_empty() && known == RemovedVolumes::default() {
             continue;
         }
-        plan.look_again = true;
+        // What nodes left behind waits until they come again, which may be never.
+        let is_back = known.left.keys().any(|node| pool.nodes.contains(node));
+        plan.look_again |=
+            is_back || !leaving.is_empty() || !known.volumes.is_empty() || !known.rates.is_empty();
         let rate = drain::rate(observed).unwrap_or_else(|complaint| {
             plan.complaint = Some(complaint);
             drain::USUAL_RATE
         });
-        let of_pool = OfPool { pool, observed, known, leaving, rate };
+        let listed = set.map(|set| listed(set)).unwrap_or_default();
+        let of_pool = OfPool { pool, observed, known, listed, leaving, rate };
         of_pool.fill(&mut plan);
     }
     plan
@@ -61,6 +65,8 @@ struct OfPool<'a> {
     observed: &'a Observed,
     /// What the pod set remembers.
     known: RemovedVolumes,
+    /// Nodes of the pod set.
+    listed: BTreeSet<i32>,
     /// Volumes that are no longer asked for.
     leaving: BTreeSet<i32>,
     /// The rate that is wanted; 0: none.
@@ -73,8 +79,28 @@ impl OfPool<'_> {
         self.rate == 0 || self.known.rates.contains(&self.rate)
     }
 
+    /// Nodes that left the pool, each with volumes whose directories it may have cordoned.
+    fn left(&self) -> BTreeMap<i32, BTreeSet<i32>> {
+        let mut left = self.known.left.clone();
+        if !self.known.volumes.is_empty() {
+            for node in self.listed.difference(&self.pool.nodes) {
+                left.entry(*node).or_default().extend(&self.known.volumes);
+            }
+        }
+        let told = self.observed.log_dirs.as_ref().map(|view| &view.brokers);
+        for (node, volumes) in &mut left {
+            let broker = told.and_then(|told| told.get(node)).filter(|_| self.pool.nodes.contains(node));
+            if let Some(broker) = broker {
+                volumes.retain(|volume| broker.is_named(&jbod::log_dir(*volume, *node)));
+            }
+        }
+        left.retain(|_, volumes| !volumes.is_empty());
+        left.into_iter().take(MOST_REMOVED).collect()
+    }
+
     fn fill(&self, plan: &mut VolumePlan) {
-        let mut remembered = RemovedVolumes { volumes: self.leaving.clone(), rates: BTreeSet::new() };
+        let mut remembered =
+            RemovedVolumes { volumes: self.leaving.clone(), left: self.left(), ..RemovedVolumes::default() };
         if self.pool.removal.moves && !self.leaving.is_empty() {
             remembered.rates.insert(self.rate);
         }
@@ -136,7 +162,7 @@ impl OnNode {
         for volume in back {
             let path = jbod::log_dir(*volume, node);
             // Also of a volume that is gone: when it comes back, its cordon would count as a user's.
-            if broker.cordoned.as_ref().is_some_and(|all| all.contains(&path)) {
+            if broker.is_named(&path) {
                 on_node.traces.insert(*volume);
             }
             let Some(dir) = broker.dirs.get(&path) else { continue };
