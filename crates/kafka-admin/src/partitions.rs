@@ -7,8 +7,12 @@ use kafka_protocol::messages::alter_partition_reassignments_request::{
 };
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
+use kafka_protocol::messages::list_partition_reassignments_response::{
+    OngoingPartitionReassignment, OngoingTopicReassignment,
+};
 use kafka_protocol::messages::{
     AlterPartitionReassignmentsRequest, ElectLeadersRequest, ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse,
 };
 
 use crate::batch::Weight;
@@ -46,6 +50,48 @@ pub enum Election {
 
 fn weigh_partition(partition: &TopicPartition) -> Weight {
     Weight { bytes: partition.topic.len() + 20, records: 1 }
+}
+
+/// What the moves under way may take in memory, in bytes: some 90,000 partitions with three replicas. A topic that is named once in the
+/// answer is named with each of its partitions afterwards, so that what is read says little of what it becomes.
+const MOST_MEMORY: usize = 16 << 20;
+
+/// Bytes that a move takes beside the name of its topic and the ids of its brokers.
+const MOVE: usize = 128;
+
+/// About how many bytes the moves take.
+fn weight(answers: &[ListPartitionReassignmentsResponse]) -> usize {
+    let of_topic = |topic: &OngoingTopicReassignment| {
+        let ids = |partition: &OngoingPartitionReassignment| {
+            partition.replicas.len() + partition.adding_replicas.len() + partition.removing_replicas.len()
+        };
+        let of_partition = |partition| topic.name.len() + MOVE + 4 * ids(partition);
+        topic.partitions.iter().map(of_partition).sum::<usize>()
+    };
+    answers.iter().flat_map(|answer| &answer.topics).map(of_topic).sum()
+}
+
+fn bounded(
+    answers: &[ListPartitionReassignmentsResponse],
+) -> Result<BTreeMap<TopicPartition, Reassignment>, AdminError> {
+    let weight = weight(answers);
+    if weight > MOST_MEMORY {
+        let reason = format!("the moves under way would take {weight} bytes, and {MOST_MEMORY} are allowed");
+        return Err(AdminError::TooLong { address: "the active controller".to_owned(), reason });
+    }
+    let mut found = BTreeMap::new();
+    for topic in answers.iter().flat_map(|answer| &answer.topics) {
+        for partition in &topic.partitions {
+            let reassignment = Reassignment {
+                replicas: ids(&partition.replicas),
+                adding: ids(&partition.adding_replicas),
+                removing: ids(&partition.removing_replicas),
+            };
+            let name = TopicPartition::new(string(&topic.name), partition.partition_index);
+            found.insert(name, reassignment);
+        }
+    }
+    Ok(found)
 }
 
 impl Admin {
@@ -132,21 +178,7 @@ impl Admin {
             None => vec![list(None).await?],
             Some(partitions) => self.batched(partitions, weigh_partition, |group| list(Some(group))).await?,
         };
-        let mut found = BTreeMap::new();
-        for topic in answers.iter().flat_map(|answer| &answer.topics) {
-            for partition in &topic.partitions {
-                let reassignment = Reassignment {
-                    replicas: ids(&partition.replicas),
-                    adding: ids(&partition.adding_replicas),
-                    removing: ids(&partition.removing_replicas),
-                };
-                found.insert(
-                    TopicPartition::new(string(&topic.name), partition.partition_index),
-                    reassignment,
-                );
-            }
-        }
-        Ok(found)
+        bounded(&answers)
     }
 
     /// Elects leaders: of these partitions, or of all that need it. A partition that has the right leader already is a
@@ -206,6 +238,27 @@ impl Admin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_answer_that_becomes_long_is_refused() {
+        let answer = |name: usize, partitions: usize| {
+            let partition = |index| {
+                let replicas = broker_ids(&[1, 2, 3, 4]);
+                OngoingPartitionReassignment::default().with_partition_index(index).with_replicas(replicas)
+            };
+            let topic = OngoingTopicReassignment::default()
+                .with_name(topic_name("n".repeat(name)))
+                .with_partitions((0..partitions as i32).map(partition).collect());
+            [ListPartitionReassignmentsResponse::default().with_topics(vec![topic])]
+        };
+        let refused = bounded(&answer(32_000, 8_000)).unwrap_err().to_string();
+        assert!(
+            refused.contains("active controller") && refused.contains("16777216 are allowed"),
+            "{refused}"
+        );
+        let found = bounded(&answer(50, 50_000)).unwrap();
+        assert_eq!((found.len(), found.values().next().unwrap().replicas.len()), (50_000, 4));
+    }
 
     #[test]
     fn the_target_of_a_move_is_what_stays_and_what_comes() {
