@@ -17,7 +17,7 @@ use crate::common::connect::{Connect, has, object, verdict};
 
 const MAP: &str = "pipes-connect-dockerfile";
 const PUSHED: &str = "registry.example:5000/team/pipes";
-const STREAM: &str = "image-registry.openshift-image-registry.svc:5000/ns/pipes:latest";
+const STREAM: &str = "image-registry.openshift-image-registry.svc:5000/case-connect-mm2-bridge/pipes:latest";
 
 #[test]
 fn the_build_config_has_a_dockerfile_that_brings_the_files_without_a_shell() {
@@ -101,6 +101,70 @@ fn a_build_without_a_digest_has_failed() {
         let (type_, message) = verdict(&go(&mut connect));
         assert!(type_ == "NotReady" && message.contains("no name and digest of the image"), "{message}");
     }
+}
+
+#[test]
+fn the_image_of_a_build_that_went_elsewhere_is_no_image_for_workers() {
+    let said = |connect: &mut Connect, image: &str| {
+        while connect.observed.builds.as_ref().unwrap().is_empty() {
+            go(connect);
+        }
+        complete(connect, 1, image, &digest('a'));
+        let plan = go(connect);
+        assert!(!has(&plan, "StrimziPodSet", "pipes-connect"), "{image}");
+        let (type_, message) = verdict(&plan);
+        assert!(type_ == "NotReady" && message.contains(&format!("its image went to {image}")), "{message}");
+    };
+    for image in ["registry.example:5000/team/others:1", "elsewhere.example/team/pipes:1", STREAM] {
+        said(&mut openshift(), image);
+    }
+    for image in [
+        "image-registry.openshift-image-registry.svc:5000/other/pipes:latest",
+        "elsewhere.example/case-connect-mm2-bridge/pipes:latest",
+        "case-connect-mm2-bridge/pipes:latest",
+    ] {
+        let mut connect = streaming();
+        with_stream(&mut connect);
+        said(&mut connect, image);
+    }
+    // Under a name of Docker Hub that the Build writes out, and in a registry of OpenShift with another name.
+    let mut connect = openshift();
+    connect.resource["spec"]["build"]["output"]["image"] = json!("team/pipes:1");
+    go(&mut connect);
+    go(&mut connect);
+    complete(&mut connect, 1, "docker.io/team/pipes:1", &digest('a'));
+    assert_eq!(image(&go(&mut connect)), format!("docker.io/team/pipes@{}", digest('a')));
+    let mut connect = streaming();
+    with_stream(&mut connect);
+    go(&mut connect);
+    go(&mut connect);
+    complete(
+        &mut connect,
+        1,
+        "docker-registry.default.svc:5000/case-connect-mm2-bridge/pipes:latest",
+        &digest('a'),
+    );
+    assert_eq!(
+        image(&go(&mut connect)),
+        format!("docker-registry.default.svc:5000/case-connect-mm2-bridge/pipes@{}", digest('a'))
+    );
+}
+
+#[test]
+fn an_image_in_an_image_stream_is_another_than_one_of_that_name_in_a_registry() {
+    let mut connect = openshift();
+    connect.resource["spec"]["build"]["output"]["image"] = json!("pipes:latest");
+    go(&mut connect);
+    go(&mut connect);
+    complete(&mut connect, 1, "docker.io/library/pipes:latest", &digest('a'));
+    for _ in 0..4 {
+        go(&mut connect);
+        connect.make_pods();
+    }
+    connect.resource["spec"]["build"]["output"]["type"] = json!("imagestream");
+    with_stream(&mut connect);
+    let started = (0..3).any(|_| start(&go(&mut connect)).is_some());
+    assert!(started, "{:?}", verdict(&connect.plan()));
 }
 
 #[test]
@@ -308,6 +372,17 @@ fn streaming() -> Connect {
     connect
 }
 
+/// The ImageStream is there.
+fn with_stream(connect: &mut Connect) {
+    let id = objects::ObjectId {
+        api_version: "image.openshift.io/v1".to_owned(),
+        kind: "ImageStream".to_owned(),
+        namespace: Some(connect.observed.namespace.clone()),
+        name: "pipes".to_owned(),
+    };
+    connect.observed.holders.insert(id, Some(Holder::default()));
+}
+
 #[test]
 fn an_image_goes_into_an_image_stream_that_exists() {
     let mut connect = streaming();
@@ -319,13 +394,7 @@ fn an_image_goes_into_an_image_stream_that_exists() {
     let (type_, message) = verdict(&plan);
     assert!(start(&plan).is_none() && type_ == "NotReady");
     assert!(message.contains("there is no ImageStream \"pipes\""), "{message}");
-    let id = objects::ObjectId {
-        api_version: "image.openshift.io/v1".to_owned(),
-        kind: "ImageStream".to_owned(),
-        namespace: Some(connect.observed.namespace.clone()),
-        name: "pipes".to_owned(),
-    };
-    connect.observed.holders.insert(id, Some(Holder::default()));
+    with_stream(&mut connect);
     assert!(start(&go(&mut connect)).is_some());
     complete(&mut connect, 1, STREAM, &digest('a'));
     let expected = format!("{}@{}", STREAM.strip_suffix(":latest").unwrap(), digest('a'));

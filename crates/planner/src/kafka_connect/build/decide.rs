@@ -197,7 +197,7 @@ impl<'a> Situation<'a> {
             let Some(builds) = &observed.builds else { return Seen::Unknown };
             let config = observed.others.get(&openshift::config_id(build));
             let uid = config.and_then(|config| config.uid.as_deref());
-            uid.and_then(|uid| Run::of_builds(builds, uid, self.settled, self.patience, self.now))
+            uid.and_then(|uid| Run::of_builds(builds, build, uid, self.settled, self.patience, self.now))
         };
         run.map_or(Seen::Nothing, |run| Seen::Run(Box::new(run)))
     }

@@ -14,7 +14,7 @@ use kube_core::Resource;
 use objects::{DesiredObject, Object, ObjectId, add_labels};
 
 use super::dockerfile::{FETCHED, Fetch, PROGRAM, words};
-use super::reference::with_registry;
+use super::reference::{is_same_repository, with_registry};
 use super::{ImageBuild, Target, Way};
 use crate::settings::PlanSettings;
 
@@ -129,6 +129,17 @@ pub(super) fn image_stream(build: &ImageBuild) -> Option<ObjectId> {
 /// Under which name the image of an ImageStream is pulled.
 pub(super) fn inner_name(namespace: &str, stream_and_tag: &str) -> String {
     format!("{INNER_REGISTRY}/{namespace}/{stream_and_tag}")
+}
+
+/// Whether an image lies where that of a build is to go. Its tag says nothing: workers get the image by its digest.
+pub(super) fn is_output(build: &ImageBuild, image: &str) -> bool {
+    if build.way != Way::OpenShift(Target::ImageStream) {
+        return is_same_repository(image, &build.output);
+    }
+    // An administrator may have given the registry inside of OpenShift another name: a Service is it in any case.
+    let is_service = |host: &str| host.split(':').next().is_some_and(|name| name.ends_with(".svc"));
+    let wanted = format!("{}/{}", build.owner.namespace, build.output);
+    image.split_once('/').is_some_and(|(host, path)| is_service(host) && is_same_repository(path, &wanted))
 }
 
 /// Whether a text can be the name of an ImageStream and its tag.

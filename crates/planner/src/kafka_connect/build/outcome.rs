@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::objects::{NO_RUNTIME, PULL};
 use super::reference::{by_digest, is_digest, is_image};
+use super::{ImageBuild, openshift};
 use crate::pod_words::words;
 use crate::words::shortened;
 
@@ -118,8 +119,13 @@ pub(crate) fn has_ended(build: &Build) -> bool {
     phase.is_some_and(|phase| ["Complete", "Failed", "Error", "Cancelled"].contains(&phase))
 }
 
-/// Reads a Build of OpenShift. A Build that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
-pub(crate) fn of_build(build: &Build, patience: SignedDuration, now: Timestamp) -> Outcome {
+/// Reads a Build of OpenShift, for this image. A Build that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
+pub(crate) fn of_build(
+    build: &Build,
+    asked: &ImageBuild,
+    patience: SignedDuration,
+    now: Timestamp,
+) -> Outcome {
     let Some(status) = &build.status else { return Outcome::Runs(None) };
     let at = status.completion_timestamp.as_ref().map(|time| time.0);
     let said: Vec<&str> =
@@ -129,7 +135,17 @@ pub(crate) fn of_build(build: &Build, patience: SignedDuration, now: Timestamp) 
         let image = status.output_docker_image_reference.as_deref().filter(|image| is_image(image));
         let digest = status.output.as_ref().and_then(|output| output.to.as_ref()?.image_digest.as_deref());
         return match image.zip(digest.filter(|digest| is_digest(digest))) {
-            Some((image, digest)) => Outcome::Done { image: by_digest(image, digest) },
+            Some((image, digest)) if openshift::is_output(asked, image) => {
+                Outcome::Done { image: by_digest(image, digest) }
+            }
+            Some((image, _)) => Outcome::Failed {
+                why: format!(
+                    "its image went to {image}, and spec.build.output.image is {:?}: it was started with another output than that of \
+                     its BuildConfig",
+                    asked.output
+                ),
+                at,
+            },
             None => Outcome::Failed {
                 why: "it ended well, and its status has no name and digest of the image".to_owned(),
                 at,

@@ -62,7 +62,8 @@ pub(crate) fn read(
     let output = &build.output;
     let (dockerfile, plug_ins) = (dockerfile::text(base), dockerfile::list(&fetches));
     // A new version of the operator brings the same files: it is no reason to build. Nor is it that OpenShift builds from now on.
-    let inputs = format!("{dockerfile}{plug_ins}{}", output.image);
+    let kind = if way == STREAM { " in an ImageStream" } else { "" };
+    let inputs = format!("{dockerfile}{plug_ins}{}{kind}", output.image);
     let dockerfile = match way {
         Way::Buildah => dockerfile,
         Way::OpenShift(_) => openshift::dockerfile(base, &fetches, settings),

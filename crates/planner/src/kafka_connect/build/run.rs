@@ -45,6 +45,7 @@ impl<'a> Run<'a> {
     /// Out of the Builds of a BuildConfig with this UID: the last of them, unless it is the Build that is over and done with.
     pub(super) fn of_builds(
         builds: &'a BTreeMap<String, Arc<Build>>,
+        asked: &ImageBuild,
         build_config: &str,
         settled: Option<&str>,
         patience: SignedDuration,
@@ -63,7 +64,7 @@ impl<'a> Run<'a> {
             words: format!("Build {name}"),
             metadata,
             is_owned: true,
-            outcome: outcome::of_build(last, patience, now),
+            outcome: outcome::of_build(last, asked, patience, now),
             stays: outcome::has_ended(last),
             object: openshift::build_id(namespace, name),
         })
