@@ -1,6 +1,7 @@
 //! What brokers are asked about their log directories, and the calls that move replicas between those of one broker. No policy.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,14 +12,22 @@ use kafka_admin::{
 use planner::kafka::log_dirs_view::{
     BrokerLogDirs, CORDONED, DirReplica, LogDirView, LogDirsView, METADATA, MOST_LISTED, RATE, Way,
 };
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::call_error::{Error, call};
 
 /// Longest time for one question to one broker: a broker that is silent must not keep the answers of the others from coming in time.
 const SILENT: Duration = Duration::from_secs(4);
 
-/// Brokers that are asked at a time: each answer lists all replicas of its broker.
-const AT_A_TIME: usize = 4;
+/// Longest time for all brokers together, within that for an answer to a plan: whoever has not answered by then is silent.
+const WHOLE: Duration = Duration::from_secs(12);
+
+/// Brokers that are asked for a few options at a time. Who does not tell these is asked for nothing that takes more.
+const AT_A_TIME: usize = 64;
+
+/// Brokers that are asked for their directories at a time: each answer lists all replicas of its broker.
+const LONG_AT_A_TIME: usize = 4;
 
 /// Log directories of one broker beside those that are asked about. A pool has at most 100 volumes.
 const MOST_DIRECTORIES: usize = 200;
@@ -26,25 +35,61 @@ const MOST_DIRECTORIES: usize = 200;
 /// The longest value of an option that is taken note of, in bytes.
 const LONGEST_VALUE: usize = 16 << 10;
 
-/// What each of these brokers says of its log directories; of those with these paths, with replicas.
+/// What each of these brokers says of its log directories; of those with these paths, with replicas. Answers that came are kept however many
+/// others do not come. A broker that tells no options takes nothing from the others; one that tells these and is silent then keeps one of
+/// the few places for a while, and where many do so, the last ones are not asked in time.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
     let admin = admin.within(SILENT);
-    let of_broker = |(id, paths): (&i32, &BTreeSet<String>)| {
-        let (admin, id, paths) = (admin.clone(), *id, paths.clone());
-        async move { (id, of_broker(&admin, id, &paths).await) }
+    let options = |id| options(&admin, id);
+    let dirs = |id| dirs(&admin, id, &asked[&id]);
+    each(asked.keys().copied(), options, dirs).await
+}
+
+/// Asks each broker for its options, and then for its directories.
+async fn each<O, D>(
+    brokers: impl IntoIterator<Item = i32>,
+    options: impl Fn(i32) -> O,
+    dirs: impl Fn(i32) -> D,
+) -> LogDirsView
+where
+    O: Future<Output = Result<BrokerLogDirs, Error>>,
+    D: Future<Output = Result<BTreeMap<String, LogDirView>, Error>>,
+{
+    let ends = Instant::now() + WHOLE;
+    let places = Semaphore::new(LONG_AT_A_TIME);
+    let (options, dirs, places) = (&options, &dirs, &places);
+    let of_broker = |id: i32| async move {
+        let has_place = AtomicBool::new(false);
+        let told = async {
+            let options = options(id).await?;
+            // It is never closed.
+            let _place = places.acquire().await;
+            has_place.store(true, Ordering::Relaxed);
+            Ok::<_, Error>(BrokerLogDirs { dirs: dirs(id).await?, ..options })
+        };
+        let seconds = WHOLE.as_secs();
+        let answer = match tokio::time::timeout_at(ends, told).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) if has_place.load(Ordering::Relaxed) => {
+                Err(format!("it has not told its log directories within {seconds} s"))
+            }
+            Err(_) => Err(format!("it was not asked in time: other brokers took {seconds} s")),
+        };
+        (id, answer)
     };
-    let mut answers = futures::stream::iter(asked.iter().map(of_broker)).buffer_unordered(AT_A_TIME);
+    let mut answers = futures::stream::iter(brokers.into_iter().map(of_broker)).buffer_unordered(AT_A_TIME);
     let mut view = LogDirsView::default();
     while let Some((id, answer)) = answers.next().await {
         match answer {
             Ok(dirs) => drop(view.brokers.insert(id, dirs)),
-            Err(error) => drop(view.silent.insert(id, error.to_string())),
+            Err(why) => drop(view.silent.insert(id, why)),
         }
     }
     view
 }
 
-async fn of_broker(admin: &Admin, id: i32, paths: &BTreeSet<String>) -> Result<BrokerLogDirs, Error> {
+/// The options of a broker about its directories.
+async fn options(admin: &Admin, id: i32) -> Result<BrokerLogDirs, Error> {
     let names = [METADATA, CORDONED, RATE].map(str::to_owned);
     let broker = ConfigResource::Broker(id);
     let action = format!("describe the options of broker {id}");
@@ -54,9 +99,6 @@ async fn of_broker(admin: &Admin, id: i32, paths: &BTreeSet<String>) -> Result<B
         .map_err(call(&action))?;
     let options = described.remove(&broker).unwrap_or_else(|| Ok(BTreeMap::new()));
     let options = options.map_err(|source| Error::Refused { action, source })?;
-    let action = format!("describe the log directories of broker {id}");
-    let mut told = admin.describe_log_dirs([id]).await.map_err(call(&action))?;
-    let dirs = told.remove(&id).unwrap_or(Err(AdminError::UnknownNode(id))).map_err(call(&action))?;
     let options: BTreeMap<_, _> = options
         .into_iter()
         .filter(|(_, entry)| entry.value.as_ref().is_none_or(|value| value.len() <= LONGEST_VALUE))
@@ -68,7 +110,19 @@ async fn of_broker(admin: &Admin, id: i32, paths: &BTreeSet<String>) -> Result<B
     });
     let rate = options.get(RATE).filter(|entry| entry.source == ConfigSource::DynamicBroker);
     let rate = rate.and_then(|entry| entry.value.clone());
-    Ok(BrokerLogDirs { metadata: value(METADATA), cordoned, rate, dirs: reduce(&dirs, paths) })
+    Ok(BrokerLogDirs { metadata: value(METADATA), cordoned, rate, dirs: BTreeMap::new() })
+}
+
+/// The directories of a broker.
+async fn dirs(
+    admin: &Admin,
+    id: i32,
+    paths: &BTreeSet<String>,
+) -> Result<BTreeMap<String, LogDirView>, Error> {
+    let action = format!("describe the log directories of broker {id}");
+    let mut told = admin.describe_log_dirs([id]).await.map_err(call(&action))?;
+    let dirs = told.remove(&id).unwrap_or(Err(AdminError::UnknownNode(id))).map_err(call(&action))?;
+    Ok(reduce(&dirs, paths))
 }
 
 /// What of the directories of a broker a plan wants to know: all replicas are counted, and a few listed.
@@ -181,6 +235,58 @@ mod tests {
             usable_bytes: Some(50),
             replicas: replicas.iter().map(replica).collect(),
         }
+    }
+
+    fn told(free: u64) -> BTreeMap<String, LogDirView> {
+        [("/a".to_owned(), LogDirView { usable: Some(free), ..LogDirView::default() })].into()
+    }
+
+    fn silent(id: i32) -> Error {
+        call("ask")(AdminError::UnknownNode(id))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_is_slow_or_silent_leaves_the_answers_of_all_others() {
+        // One in three tells nothing within its time, one tells its options and then nothing, and one takes its time for both.
+        let options = async |id: i32| match id % 3 {
+            0 => {
+                tokio::time::sleep(SILENT).await;
+                Err(silent(id))
+            }
+            _ => Ok(BrokerLogDirs { rate: Some(id.to_string()), ..BrokerLogDirs::default() }),
+        };
+        let dirs = async |id: i32| match id {
+            1 => std::future::pending().await,
+            id => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Ok(told(id as u64))
+            }
+        };
+        let began = Instant::now();
+        let view = each(0..60, options, dirs).await;
+        assert!(began.elapsed() <= WHOLE);
+        let answered: Vec<i32> = view.brokers.keys().copied().collect();
+        let expected: Vec<i32> = (0..60).filter(|id| id % 3 != 0 && *id != 1).collect();
+        assert_eq!(answered, expected);
+        assert_eq!((view.brokers[&2].rate.as_deref(), &view.brokers[&2].dirs), (Some("2"), &told(2)));
+        assert_eq!(view.silent.len(), 21);
+        assert!(view.silent[&1].contains("within 12 s"), "{}", view.silent[&1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_got_no_place_in_time_is_told_from_who_did_not_answer() {
+        let options = async |_| Ok(BrokerLogDirs::default());
+        let dirs = async |id: i32| {
+            if id < 4 {
+                return Ok(told(1));
+            }
+            tokio::time::sleep(SILENT).await;
+            Err(silent(id))
+        };
+        let view = each(0..20, options, dirs).await;
+        assert_eq!(view.brokers.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3], "what came is kept");
+        assert!(view.silent[&4].contains("cannot ask"), "{}", view.silent[&4]);
+        assert_eq!(view.silent[&19], "it was not asked in time: other brokers took 12 s");
     }
 
     #[test]
