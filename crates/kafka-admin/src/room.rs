@@ -9,10 +9,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub struct AnswerRoom {
     kilobytes: u32,
     free: Arc<Semaphore>,
+    /// The memory that this is a part of.
+    whole: Option<Arc<Semaphore>>,
 }
 
-/// A part of an [`AnswerRoom`].
-pub(crate) type Room = OwnedSemaphorePermit;
+/// Memory that is taken from an [`AnswerRoom`] as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Room {
+    _own: OwnedSemaphorePermit,
+    _whole: Option<OwnedSemaphorePermit>,
+}
 
 /// Answers up to this length need no room. Bytes.
 const SHORT_ANSWER: usize = 64 * 1024;
@@ -24,7 +30,15 @@ impl AnswerRoom {
     /// Of this many bytes.
     pub fn new(bytes: usize) -> Self {
         let kilobytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, 1 << 28);
-        Self { kilobytes, free: Arc::new(Semaphore::new(kilobytes as usize)) }
+        Self { kilobytes, free: Arc::new(Semaphore::new(kilobytes as usize)), whole: None }
+    }
+
+    /// So many bytes of it at most, for some of the clients: they wait for each other first, so that others find room however much these
+    /// want.
+    #[must_use]
+    pub fn part(&self, bytes: usize) -> Self {
+        let part = Self::new(bytes.min(self.kilobytes as usize * 1024));
+        Self { whole: Some(Arc::clone(self.whole.as_ref().unwrap_or(&self.free))), ..part }
     }
 
     /// Waits for the room that an answer of this length takes. `None`: it is so short that it needs none.
@@ -38,7 +52,12 @@ impl AnswerRoom {
     /// Waits for this many bytes, or for all that there are.
     pub(crate) async fn hold(&self, bytes: usize) -> Option<Room> {
         let wanted = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).min(self.kilobytes);
-        // It is never closed.
-        Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()
+        // They are never closed.
+        let own = Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()?;
+        let whole = match &self.whole {
+            None => None,
+            Some(whole) => Some(Arc::clone(whole).acquire_many_owned(wanted).await.ok()?),
+        };
+        Some(Room { _own: own, _whole: whole })
     }
 }

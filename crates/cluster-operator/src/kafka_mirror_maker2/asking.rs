@@ -12,6 +12,7 @@ use planner::clients::login::{INNER_PORTS, Login};
 use planner::kafka_mirror_maker2::progress::{self, Asked, MOST_PARTITIONS, Partition, Progress};
 use serde_json::Value;
 
+use super::shares::Shares;
 use crate::kafka_connector::apis::Api;
 
 /// Longest time for a connection, for a request, and for all that is asked about one mirror.
@@ -29,9 +30,10 @@ const LARGE_AT_A_TIME: usize = 2;
 const PARTITION: usize = 96;
 
 /// The room for the sources with many partitions: with it and what each question has for itself, all questions together are bounded,
-/// whatever the clusters answer.
-pub(super) fn room() -> AnswerRoom {
-    AnswerRoom::new(LARGE_AT_A_TIME * (WITH_ROOM - OWN.0))
+/// whatever the clusters answer. One namespace has one part of it at a time.
+pub(super) fn shares() -> Shares {
+    let part = WITH_ROOM - OWN.0;
+    Shares::new(AnswerRoom::new(LARGE_AT_A_TIME * part), part)
 }
 
 /// The source or target cluster of a mirror, at an address that its author wrote.

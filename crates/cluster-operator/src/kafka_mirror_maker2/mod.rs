@@ -8,3 +8,4 @@ pub(crate) mod driver;
 mod memory;
 mod others;
 pub(crate) mod progress;
+mod shares;

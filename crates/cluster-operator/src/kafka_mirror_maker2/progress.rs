@@ -6,22 +6,20 @@ use std::time::Duration;
 
 use api::KafkaMirrorMaker2;
 use futures::{StreamExt, stream};
-use kafka_admin::AnswerRoom;
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka_mirror_maker2::progress::{Known, Progress, Question};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::asking;
+use super::shares::Shares;
 use crate::kafka_connector::apis::Apis;
 use crate::lock::lock;
 
 /// Shortest time between two looks at the mirrors of a resource: each may write a status.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// Mirrors that are asked about at a time: of one resource, and of all together. Who waits has the next turn, so that a resource with
-/// many sources that do not answer waits for its own.
-const AT_A_TIME: (usize, usize) = (2, 32);
+/// Mirrors of one resource that are asked about at a time: one with many sources that do not answer waits for its own.
+const AT_A_TIME: usize = 2;
 
 /// A resource as it was when its mirrors were asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +52,7 @@ struct Shared {
     apis: Arc<Apis>,
     queue: Queue<ObjectRef>,
     interval: Duration,
-    places: Semaphore,
-    room: AnswerRoom,
+    shares: Shares,
 }
 
 impl Progresses {
@@ -71,8 +68,7 @@ impl Progresses {
             apis,
             queue,
             interval: resync.min(INTERVAL),
-            places: Semaphore::new(AT_A_TIME.1),
-            room: asking::room(),
+            shares: asking::shares(),
         })))
     }
 
@@ -131,21 +127,22 @@ impl Shared {
     async fn find_out(self: Arc<Self>, key: ObjectRef, version: Version, question: Question) {
         let api = self.apis.of(&key, version.uid.as_deref()).ok();
         let target = question.target.map(Arc::new);
+        let share = self.shares.of(&key.namespace);
         let mut answers = Vec::with_capacity(question.mirrors.len());
         for mirror in question.mirrors {
             let (this, key, version) = (Arc::clone(&self), key.clone(), version.clone());
-            let (api, target) = (api.clone(), target.clone());
+            let (api, target, share) = (api.clone(), target.clone(), Arc::clone(&share));
             answers.push(async move {
-                let progress = match this.places.acquire().await {
-                    Ok(_place) if this.is_current(&key, &version) => {
-                        asking::ask(&mirror, api.as_deref(), target.as_deref(), &this.room).await
+                let progress = match share.place().await {
+                    Some(_place) if this.is_current(&key, &version) => {
+                        asking::ask(&mirror, api.as_deref(), target.as_deref(), &share.room).await
                     }
                     _ => Progress::default(),
                 };
                 (mirror.alias, progress)
             });
         }
-        let found = stream::iter(answers).buffer_unordered(AT_A_TIME.0).collect().await;
+        let found = stream::iter(answers).buffer_unordered(AT_A_TIME).collect().await;
         self.note(&key, &version, Some(found));
     }
 
