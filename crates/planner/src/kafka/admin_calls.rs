@@ -17,11 +17,13 @@ use crate::words;
 /// Brokers that one plan unregisters at most: a pass that makes very many calls keeps a place from other clusters.
 const UNREGISTERED_AT_A_TIME: usize = 10;
 
-/// Whether there are as many calls of a kind as one plan makes, or a call of which it is to be seen what came of it, so that the next one is to come soon.
+/// Whether the next pass is to come soon: there are as many calls of a kind as one plan makes, or a call after which Kafka is to be looked
+/// at again.
 pub(super) fn are_to_be_seen(calls: &[AdminCall], observed: &Observed) -> bool {
     let unregistrations = calls.iter().filter(|call| matches!(call, AdminCall::UnregisterBroker { .. }));
-    let is_to_be_seen =
-        |call| matches!(call, &AdminCall::AlterDefaultUserQuotas { .. }) || features::is_new(call, observed);
+    let is_to_be_seen = |call: &AdminCall| {
+        matches!(call, AdminCall::AlterDefaultUserQuotas { .. }) || features::is_new(call, observed)
+    };
     unregistrations.count() >= UNREGISTERED_AT_A_TIME || calls.iter().any(is_to_be_seen)
 }
 
