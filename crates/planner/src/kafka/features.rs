@@ -13,7 +13,7 @@ use super::feature_view::{FeatureView, KRAFT, METADATA};
 use super::observed::{KafkaView, Observed};
 use super::transitions::upgrade;
 use crate::pod_words::is_ready;
-use crate::versions;
+use crate::versions::{self, KafkaVersion};
 use crate::words;
 
 /// What the status says of the features.
@@ -31,12 +31,10 @@ pub(super) fn status(cluster: &Cluster, view: &KafkaView, observed: &Observed) -
 /// these supports counts too; a version that nobody knows says nothing, and then no level is known.
 fn supported<'a>(cluster: &Cluster, view: &'a KafkaView, observed: &Observed) -> BTreeMap<&'a str, i16> {
     let run = upgrade::versions_that_run(&names::kafka(&cluster.name), observed);
-    let run: Vec<&String> = if run.len() > 1 { run.into_iter().collect() } else { Vec::new() };
-    let Some(models) = run
-        .iter()
-        .map(|version| versions::find(version).map(|known| known.model()))
-        .collect::<Option<Vec<_>>>()
-    else {
+    let several = Some(run).filter(|run| run.len() > 1).unwrap_or_default();
+    let models: Option<Vec<_>> =
+        several.iter().map(|version| versions::find(version).map(KafkaVersion::model)).collect();
+    let Some(models) = models else {
         return BTreeMap::new();
     };
     let of_one = |name: &str, feature: &FeatureView| {
