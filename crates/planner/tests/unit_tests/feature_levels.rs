@@ -136,7 +136,10 @@ fn while_versions_change_the_status_has_what_the_oldest_supports() {
         ("my-dual-1", "1.0.0", json!([null, null])),
     ] {
         let pod = std::sync::Arc::make_mut(world.observed.pods.get_mut(pod).unwrap());
-        pod.metadata.annotations.as_mut().unwrap()["strimzi.io/kafka-version"] = version.to_owned();
+        pod.metadata
+            .annotations
+            .get_or_insert_default()
+            .insert("strimzi.io/kafka-version".to_owned(), version.to_owned());
         let features = kafka_status(&world.plan())["features"].clone();
         let supported: Vec<&Value> =
             features.as_array().unwrap().iter().map(|feature| &feature["supportedLevel"]).collect();
