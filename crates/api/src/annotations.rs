@@ -151,6 +151,10 @@ pub const KAFKA_EXPORTER_PROGRAM: &str = "kastellan.io/kafka-exporter-program";
 /// On a KafkaBridge: `java` runs the bridge in Java that `spec.image` holds, in place of `kafka-bridge`.
 pub const BRIDGE_RUNTIME: &str = "kastellan.io/bridge-runtime";
 
+/// On a Kafka: the levels that features of Kafka are to have besides `metadata.version`, such as `transaction.version=2, share.version=1`, or
+/// `latest`.
+pub const FEATURE_LEVELS: &str = "kastellan.io/feature-levels";
+
 /// On a KafkaNodePool, or on a Kafka for all its pools: `true` moves the partitions of nodes that are to leave to other brokers first.
 pub const DRAIN_NODES: &str = "kastellan.io/drain-nodes";
 /// On a Kafka: bytes per second and broker while partitions are moved off nodes, or replicas off volumes; 0: as many as it can.

@@ -120,6 +120,10 @@ pub mod reasons {
     pub const KAFKA_METADATA_VERSION: &str = "KafkaMetadataVersion";
     /// Changing the metadata version failed.
     pub const METADATA_UPDATE_FAILED: &str = "MetadataUpdateFailed";
+    /// The annotation with the wanted levels of Kafka's features cannot be understood, or asks for what cannot be had.
+    pub const INVALID_FEATURE_LEVELS: &str = "InvalidFeatureLevels";
+    /// Kafka refused to raise the level of a feature.
+    pub const FEATURE_UPDATE_FAILED: &str = "FeatureUpdateFailed";
     /// A restart is due and cannot be made yet; the transition time says since when.
     pub const ROLLING_UPDATE_WAITS: &str = "RollingUpdateWaits";
     /// Partitions have one replica, on storage that a restart of its broker destroys.

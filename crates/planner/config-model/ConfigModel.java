@@ -13,6 +13,7 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 import org.apache.kafka.common.config.ConfigDef.Validator;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.server.common.Feature;
 import org.apache.kafka.server.common.MetadataVersion;
 
 public class ConfigModel {
@@ -29,6 +30,13 @@ public class ConfigModel {
         }
         out.append(String.join(",", levels)).append("],\n");
         out.append("\"defaultMetadataVersion\": ").append(text(MetadataVersion.latestProduction().version())).append(",\n");
+        out.append("\"features\": {");
+        List<String> features = new ArrayList<>();
+        for (Feature feature : Feature.PRODUCTION_FEATURES) {
+            features.add(text(feature.featureName()) + ":" + feature.latestProduction());
+        }
+        features.sort(null);
+        out.append(String.join(",", features)).append("},\n");
         out.append("\"options\": {\n");
         List<String> lines = new ArrayList<>();
         for (ConfigKey key : keys.values()) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes kafka-VERSION.json from the jars of that Kafka version: the names, types, ranges and run-time scope of every
-# broker option, and the metadata versions. Usage: ./generate.sh 4.3.1 [FOLDER_WITH_JARS]
+# broker option, the metadata versions and the levels of the other features. Usage: ./generate.sh 4.3.1 [FOLDER_WITH_JARS]
 # Without a folder it takes what `e2e/kubernetes/build.sh kafka` has fetched.
 set -eu
 version=$1

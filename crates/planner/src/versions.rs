@@ -72,6 +72,11 @@ pub fn is_older_than_supported(version: &str) -> bool {
     }
 }
 
+/// Whether the one version is older than the other.
+pub fn is_older(one: &str, other: &str) -> bool {
+    matches!((numbers(one), numbers(other)), (Some(one), Some(other)) if one < other)
+}
+
 /// `4.3.1` as numbers, for comparison.
 pub fn numbers(version: &str) -> Option<Vec<u32>> {
     let parts: Result<Vec<u32>, _> = version.split('.').map(str::parse).collect();

@@ -42,6 +42,8 @@ pub struct KafkaOptions {
     pub heap_mb: u32,
     /// Further lines of `server.properties`; they win over the usual ones.
     pub config: Vec<(String, String)>,
+    /// Levels of features that the storage is formatted with, in place of those of the newest metadata version.
+    pub features: Vec<(String, i16)>,
 }
 
 impl Default for KafkaOptions {
@@ -54,6 +56,7 @@ impl Default for KafkaOptions {
             log_dirs: 1,
             heap_mb: 256,
             config: Vec::new(),
+            features: Vec::new(),
         }
     }
 }

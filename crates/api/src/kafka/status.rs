@@ -33,6 +33,21 @@ pub struct KafkaStatus {
     /// How traffic between the components is secured.
     #[schemars(with = "Option<Free>")]
     pub cluster_security: Option<FreeMap>,
+    /// Levels of Kafka's features besides the metadata version.
+    pub features: Option<Vec<FeatureStatus>>,
+}
+
+/// The level of a feature of Kafka.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FeatureStatus {
+    /// Name, for example `transaction.version`.
+    pub name: Option<String>,
+    /// Level in force; 0: the feature is off.
+    pub level: Option<i32>,
+    /// Highest level that every node supports. Missing while that is not known.
+    pub supported_level: Option<i32>,
 }
 
 /// How clients reach one listener.

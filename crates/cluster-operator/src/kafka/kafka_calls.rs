@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 use kafka_admin::{
-    Admin, ConfigResource, ConfigSelection, ErrorCode, FeatureUpdate, FeatureUpdateKind, QuotaEntity,
+    Admin, ConfigResource, ConfigSelection, ErrorCode, FeatureUpdate, FeatureUpdateKind, Features,
+    QuotaEntity,
 };
 
 use super::call_error::{Error, call};
 use super::{drain_calls, log_dir_calls, option_calls};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
+use planner::kafka::feature_view::{FeatureView, METADATA};
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::{QuorumView, TieredTopics};
 
@@ -21,6 +23,7 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
     let cluster = cluster.map_err(call("describe the cluster"))?;
     let ids =
         |fenced: bool| cluster.nodes.values().filter(move |node| fenced || !node.fenced).map(|node| node.id);
+    let features = features.ok();
     Ok(KafkaView {
         registered_brokers: ids(true).collect(),
         active_brokers: ids(false).collect(),
@@ -29,13 +32,30 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
             voters: members(&quorum.voters),
             observers: members(&quorum.observers),
         }),
-        metadata_level: features
-            .ok()
-            .and_then(|features| features.finalized.get("metadata.version").copied()),
+        metadata_level: features.as_ref().and_then(|features| features.finalized.get(METADATA).copied()),
+        features: features.map(other_features).unwrap_or_default(),
         cluster_id: cluster.cluster_id,
         brokers_with_replicas: None,
         broker_configs: BTreeMap::new(),
     })
+}
+
+/// Features besides the metadata version that are told of: Kafka has about ten.
+const MOST_FEATURES: usize = 100;
+/// Characters of the name of a feature that is told of.
+const LONGEST_FEATURE: usize = 100;
+
+/// The features besides the metadata version.
+fn other_features(features: Features) -> BTreeMap<String, FeatureView> {
+    let Features { finalized, supported, .. } = features;
+    // A feature that is off has no finalized level.
+    let names: BTreeSet<&String> = supported.keys().chain(finalized.keys()).collect();
+    let others = names.into_iter().filter(|name| *name != METADATA && name.len() <= LONGEST_FEATURE);
+    let view = |name: &String| FeatureView {
+        level: finalized.get(name).copied().unwrap_or_default(),
+        supported: supported.get(name).map(|(_, highest)| *highest),
+    };
+    others.take(MOST_FEATURES).map(|name| (name.clone(), view(name))).collect()
 }
 
 fn members(replicas: &[kafka_admin::QuorumReplica]) -> BTreeMap<i32, String> {
@@ -94,9 +114,18 @@ pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<BTreeMap<OptionCh
         }
         AdminCall::UpdateMetadataVersion { version, level, downgrade } => {
             let kind = if *downgrade { FeatureUpdateKind::SafeDowngrade } else { FeatureUpdateKind::Upgrade };
-            let update = FeatureUpdate { name: "metadata.version".to_owned(), level: *level, kind };
+            let update = FeatureUpdate { name: METADATA.to_owned(), level: *level, kind };
             let action = format!("set the metadata version to {version}");
             admin.update_features(vec![update], false).await.map_err(call(&action))?;
+        }
+        AdminCall::RaiseFeature { name, level } => {
+            let kind = FeatureUpdateKind::Upgrade;
+            let update = FeatureUpdate { name: name.clone(), level: *level, kind };
+            let action = format!("raise {name} to {level}");
+            // Kafka judges it before anything is written.
+            for only_judged in [true, false] {
+                admin.update_features(vec![update.clone()], only_judged).await.map_err(call(&action))?;
+            }
         }
         AdminCall::AlterDefaultUserQuotas { changes } => {
             let values = changes.iter().map(|(name, rate)| (name.clone(), rate.map(|rate| rate.0))).collect();

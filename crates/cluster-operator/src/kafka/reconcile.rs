@@ -3,6 +3,7 @@
 
 mod driver;
 mod leaving;
+mod refusals;
 mod restarts;
 mod view;
 
@@ -20,6 +21,7 @@ use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
 use serde_json::json;
 
+use self::refusals::Refusals;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::option_calls;
@@ -147,23 +149,20 @@ impl Reconciler {
 
     /// Keeps for the next pass what this one found out about the options of brokers, and about partitions that move. A plan without nodes, of a resource
     /// that is wrong, knows nothing of them.
-    fn remember(
-        &self,
-        key: &ObjectRef,
-        plan: &Plan,
-        refusals: BTreeMap<OptionChange, String>,
-        metadata_refused: Option<String>,
-        told: bool,
-    ) {
+    fn remember(&self, key: &ObjectRef, plan: &Plan, refusals: Refusals, told: bool) {
         if plan.nodes.is_empty() {
             return;
         }
-        for (change, why) in &refusals {
+        for (change, why) in &refusals.options {
             tracing::warn!(cluster = %key, ?change, why, "Kafka refused to change an option at run time");
         }
+        for (feature, refused) in &refusals.features {
+            tracing::warn!(cluster = %key, feature, why = refused.why, "Kafka refused to raise the level of a feature");
+        }
         let mut options = plan.options.clone();
-        options.refused.extend(refusals);
-        options.metadata_refused = metadata_refused;
+        options.refused.extend(refusals.options);
+        options.metadata_refused = refusals.metadata;
+        options.features_refused = refusals.features;
         if !told {
             options.settled = None;
         }

@@ -8,6 +8,7 @@ mod paper;
 
 mod changes;
 mod draining;
+mod features;
 mod quotas;
 mod removal;
 mod roll;

@@ -51,6 +51,11 @@ pub(crate) struct World {
 impl World {
     /// A broker that was started with the options, which the resource asks for too.
     pub(crate) async fn start(options: &[(&str, &str)]) -> Self {
+        Self::formatted(options, &[]).await
+    }
+
+    /// The same, formatted with levels of features.
+    pub(crate) async fn formatted(options: &[(&str, &str)], features: &[(&str, i16)]) -> Self {
         let mut paper = paper::World::new(paper::documents(RESOURCES));
         for (name, value) in BASE.iter().chain(options) {
             paper.kafka(|kafka| kafka["spec"]["kafka"]["config"][*name] = json!(value));
@@ -59,6 +64,7 @@ impl World {
         let mut settings =
             KafkaOptions { tls: false, authorizer: false, heap_mb: 400, ..KafkaOptions::default() };
         settings.config = user_lines(&paper.plan());
+        settings.features = features.iter().map(|(name, level)| ((*name).to_owned(), *level)).collect();
         let node = KafkaNode::start(settings).await.unwrap();
         let admin = Admin::new(AdminConfig::brokers([node.bootstrap()])).unwrap();
         Self { paper, admin, node, restarts: Vec::new() }

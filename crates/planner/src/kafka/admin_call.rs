@@ -27,6 +27,13 @@ pub enum AdminCall {
         /// Whether this lowers the level (safe downgrade).
         downgrade: bool,
     },
+    /// `updateFeatures` for one other feature, upwards.
+    RaiseFeature {
+        /// For instance `transaction.version`.
+        name: String,
+        /// The level.
+        level: i16,
+    },
     /// `alterClientQuotas` for the default of all users: quotas by name; `None` takes one away.
     AlterDefaultUserQuotas {
         /// Name and new value.

@@ -1,4 +1,4 @@
-//! What Kafka itself is told: metadata version, registrations, voters. Options have `config/live`.
+//! What Kafka itself is told: levels of features, registrations, voters. Options have `config/live`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_call::AdminCall;
 use super::cluster::{Cluster, Node, Quorum, Warning};
+use super::features;
 use super::observed::{KafkaView, Observed};
 use super::planned::Plan;
 use super::transitions::leaving::Replicas;
@@ -16,10 +17,14 @@ use crate::words;
 /// Brokers that one plan unregisters at most: a pass that makes very many calls keeps a place from other clusters.
 const UNREGISTERED_AT_A_TIME: usize = 10;
 
-/// Whether there are as many calls of a kind as one plan makes, so that the next one is to come soon.
-pub(super) fn may_have_more(calls: &[AdminCall]) -> bool {
+/// Whether the next pass is to come soon: there are as many calls of a kind as one plan makes, or a call after which Kafka is to be looked
+/// at again.
+pub(super) fn are_to_be_seen(calls: &[AdminCall], observed: &Observed) -> bool {
     let unregistrations = calls.iter().filter(|call| matches!(call, AdminCall::UnregisterBroker { .. }));
-    unregistrations.count() >= UNREGISTERED_AT_A_TIME
+    let is_to_be_seen = |call: &AdminCall| {
+        matches!(call, AdminCall::AlterDefaultUserQuotas { .. }) || features::is_new(call, observed)
+    };
+    unregistrations.count() >= UNREGISTERED_AT_A_TIME || calls.iter().any(is_to_be_seen)
 }
 
 /// The calls of a plan but those about options.
@@ -33,8 +38,8 @@ pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan:
     // The metadata version moves only when every node runs what it should.
     let runs = |node: &Node<'_>| observed.pods.contains_key(&cluster.pod_name(*node));
     let all_current = plan.roll.wanted.is_empty() && nodes.iter().all(runs);
-    if let (Some((name, level)), Some(present)) =
-        (model.metadata_level(&cluster.metadata_version), view.metadata_level)
+    let metadata = model.metadata_level(&cluster.metadata_version);
+    if let (Some((name, level)), Some(present)) = (metadata, view.metadata_level)
         && level != present
         && all_current
     {
@@ -44,6 +49,8 @@ pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan:
             downgrade: level < present,
         });
     }
+    let has_metadata = metadata.is_some_and(|(_, level)| view.metadata_level == Some(level));
+    calls.extend(features::calls(cluster, view, observed, all_current && has_metadata));
     calls.extend(unregistrations(cluster, view, observed));
     let running: BTreeSet<i32> =
         observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
@@ -61,8 +68,20 @@ pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan:
     calls
 }
 
+/// What to say of levels of features that Kafka does not get.
+pub(super) fn warnings(
+    cluster: &Cluster,
+    view: &KafkaView,
+    calls: &[AdminCall],
+    observed: &Observed,
+) -> Vec<Warning> {
+    let mut warnings = features::warnings(cluster, view, calls, observed);
+    warnings.extend(refused(calls, observed));
+    warnings
+}
+
 /// What to say of a metadata version that Kafka refused the last time. It is asked for again with each pass.
-pub(super) fn refused(calls: &[AdminCall], observed: &Observed) -> Option<Warning> {
+fn refused(calls: &[AdminCall], observed: &Observed) -> Option<Warning> {
     let why = observed.options.metadata_refused.as_ref()?;
     let version = calls.iter().find_map(|call| match call {
         AdminCall::UpdateMetadataVersion { version, .. } => Some(version),

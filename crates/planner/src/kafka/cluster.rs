@@ -6,6 +6,7 @@ mod authority;
 mod authorization;
 mod entity_operator;
 mod exposure;
+mod feature_levels;
 pub(crate) mod internal_security;
 mod kafka_exporter;
 mod listener;
@@ -39,6 +40,7 @@ pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, SingleAddress, Way};
+pub use self::feature_levels::FeatureLevels;
 pub use self::internal_security::InternalSecurity;
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
@@ -73,6 +75,8 @@ pub struct Cluster {
     pub version: KafkaVersion,
     /// The metadata version to reach, by its full name (`4.3-IV0`).
     pub metadata_version: String,
+    /// The levels that other features of Kafka are to have.
+    pub feature_levels: FeatureLevels,
     /// Image of the Kafka container.
     pub image: String,
     /// Kafka's cluster id; `None` while there is none yet.

@@ -378,7 +378,7 @@ impl Draft<'_> {
             self.plan.calls = std::mem::take(&mut self.options.calls);
             self.drain_calls();
             let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
-            self.warnings.extend(admin_calls::refused(&calls, observed));
+            self.warnings.extend(admin_calls::warnings(self.cluster, view, &calls, observed));
             self.plan.calls.extend(calls);
             self.plan.calls.extend(self.quotas.call.take());
         } else if status.is_none_or(|status| status.cluster_id.is_none())
@@ -407,10 +407,7 @@ impl Draft<'_> {
             waiting_for.push(format!("the brokers to run with options that change at run time{why}"));
         }
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-        let told =
-            self.plan.calls.iter().any(|call| matches!(call, AdminCall::AlterDefaultUserQuotas { .. }));
-        let again = self.options.look_again || told || admin_calls::may_have_more(&self.plan.calls);
-        if again {
+        if self.options.look_again || admin_calls::are_to_be_seen(&self.plan.calls, self.observed) {
             self.plan.look_again_in(COMPARE_AGAIN_SECONDS);
         }
         self.plan.options = std::mem::take(&mut self.options.memory);

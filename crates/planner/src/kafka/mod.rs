@@ -18,6 +18,8 @@ pub mod drain_view;
 mod entity_operator;
 mod existing;
 pub mod exposed;
+pub mod feature_view;
+mod features;
 mod foreign_additions;
 mod held_authorities;
 pub mod held_topic;

@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 
 use super::drain_view::{DrainProgress, DrainView};
 use super::exposed::Exposed;
+use super::feature_view::FeatureView;
 use super::held_topic::HeldTopic;
 use super::kubernetes_node_state::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
@@ -200,6 +201,8 @@ pub struct KafkaView {
     pub quorum: Option<QuorumView>,
     /// Finalized level of `metadata.version`; `None`: not known.
     pub metadata_level: Option<i16>,
+    /// Other features, by name; empty: not known.
+    pub features: BTreeMap<String, FeatureView>,
     /// Brokers that hold at least one replica; `None`: not known (then none is removed).
     pub brokers_with_replicas: Option<BTreeSet<i32>>,
     /// What `describeConfigs` said about each broker that was asked.

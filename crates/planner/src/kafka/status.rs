@@ -12,6 +12,7 @@ use objects::ObjectId;
 
 use super::certificates::Certificates;
 use super::cluster::{Cluster, Exposure, Listener, Pool, Warning};
+use super::features;
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
 use super::plug_ins;
@@ -150,6 +151,7 @@ pub fn kafka(
         operator_last_successful_version: old.and_then(|old| old.operator_last_successful_version.clone()),
         kafka_version: old.and_then(|old| old.kafka_version.clone()),
         kafka_metadata_version: old.and_then(|old| old.kafka_metadata_version.clone()),
+        features: old.and_then(|old| old.features.clone()),
         auto_rebalance: old.and_then(|old| old.auto_rebalance.clone()),
         cluster_security: Some(cluster.internal_security.status()),
         ..KafkaStatus::default()
@@ -161,6 +163,9 @@ pub fn kafka(
         let model = cluster.version.model();
         if let Some(name) = view.metadata_level.and_then(|level| model.metadata_name(level)) {
             said.kafka_metadata_version = Some(name.to_owned());
+        }
+        if !view.features.is_empty() {
+            said.features = Some(features::status(cluster, view, observed));
         }
     }
     let (condition, generation) = status::readiness(

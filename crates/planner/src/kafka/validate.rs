@@ -6,6 +6,7 @@ mod alone;
 mod annotations;
 mod config;
 pub(crate) mod entity_operator;
+mod feature_levels;
 mod kafka_exporter;
 mod listeners;
 mod logging;

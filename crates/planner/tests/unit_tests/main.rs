@@ -28,6 +28,7 @@ mod every_path;
 mod evictions;
 mod examples;
 mod existing_nodes;
+mod feature_levels;
 mod foreign_additions;
 mod held;
 mod house;

@@ -379,6 +379,9 @@ impl KafkaNode {
         for (user, password) in &plan.options.scram_users {
             command.arg("--add-scram").arg(format!("SCRAM-SHA-512=[name={user},password={password}]"));
         }
+        for (name, level) in &plan.options.features {
+            command.arg("--feature").arg(format!("{name}={level}"));
+        }
         command
     }
 

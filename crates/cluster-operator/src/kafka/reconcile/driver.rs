@@ -13,6 +13,7 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::Reconciler;
+use super::refusals::Refusals;
 use super::view::{ClusterView, LiveCluster};
 use crate::caches::{self, KAFKA};
 use crate::carry_out;
@@ -23,7 +24,7 @@ use crate::room::BUSY;
 use crate::unreadable;
 use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::config::live::memory::OptionChange;
+use planner::kafka::config::live::memory::{OptionChange, RefusedLevel};
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::plan_size::{PlanSize, WrittenSize};
@@ -40,6 +41,8 @@ pub(crate) enum Said {
     Options(BTreeMap<OptionChange, String>),
     /// Why it refused a metadata version.
     MetadataRefused(String),
+    /// The feature of which it refused a level.
+    FeatureRefused(String, RefusedLevel),
 }
 
 impl Kind for Reconciler {
@@ -157,14 +160,17 @@ impl Kind for Reconciler {
         let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::of_kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        let is_metadata = matches!(call, AdminCall::UpdateMetadataVersion { .. });
         let made = async {
-            match kafka_calls::make(&admin, call).await {
-                // The cluster runs on with the metadata version that it has.
-                Err(error) if is_metadata && !error.is_silence() => {
+            match (kafka_calls::make(&admin, call).await, call) {
+                // The cluster runs on with the levels that it has.
+                (Err(error), AdminCall::UpdateMetadataVersion { .. }) if !error.is_silence() => {
                     Ok(Said::MetadataRefused(error.to_string()))
                 }
-                other => other.map(Said::Options),
+                (Err(error), AdminCall::RaiseFeature { name, level }) if !error.is_silence() => {
+                    let refused = RefusedLevel { level: *level, why: error.to_string() };
+                    Ok(Said::FeatureRefused(name.clone(), refused))
+                }
+                (other, _) => other.map(Said::Options),
             }
         };
         live.call_time.spend(made).await.map_err(Error::of_kafka)
@@ -187,20 +193,21 @@ impl Kind for Reconciler {
             ClusterView::Unplanned(..) => return Ok(After::default()),
         };
         let observed = &live.observed;
-        let (mut failed, mut refusals, mut metadata_refused) = (Vec::new(), BTreeMap::new(), None);
+        let (mut failed, mut refusals) = (Vec::new(), Refusals::default());
         for said in done.said {
             match said {
-                Ok(Said::Options(more)) => refusals.extend(more),
-                Ok(Said::MetadataRefused(why)) => metadata_refused = Some(why),
+                Ok(Said::Options(more)) => refusals.options.extend(more),
+                Ok(Said::MetadataRefused(why)) => refusals.metadata = Some(why),
+                Ok(Said::FeatureRefused(name, refused)) => drop(refusals.features.insert(name, refused)),
                 Err(error) => failed.push(error.to_string()),
             }
         }
         failed.dedup();
         if failed.is_empty() {
-            self.tell_of_changes(key, observed, plan, &refusals);
+            self.tell_of_changes(key, observed, plan, &refusals.options);
         }
-        let is_news = metadata_refused.is_some() && metadata_refused != observed.options.metadata_refused;
-        self.remember(key, plan, refusals, metadata_refused, failed.is_empty());
+        let is_news = refusals.metadata.is_some() && refusals.metadata != observed.options.metadata_refused;
+        self.remember(key, plan, refusals, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
         let is_put_off = self.restart(key, live, plan, &done.changed).await?;
         if !failed.is_empty() {

@@ -14,6 +14,8 @@ use crate::versions::KafkaVersion;
 pub struct Model {
     /// Metadata versions that the version can run with, and their feature levels, oldest first.
     pub metadata_versions: Vec<(String, i16)>,
+    /// Highest level of each other feature that the version can run with.
+    pub features: BTreeMap<String, i16>,
     /// Options by name.
     pub options: BTreeMap<String, ConfigOption>,
 }
@@ -253,7 +255,8 @@ pub fn of(version: &str) -> &'static Model {
 
 /// The files are checked in and a test reads them; an empty model judges nothing.
 fn parse(text: &str) -> Model {
-    serde_json::from_str(text).unwrap_or(Model { metadata_versions: Vec::new(), options: BTreeMap::new() })
+    let none = Model { metadata_versions: Vec::new(), features: BTreeMap::new(), options: BTreeMap::new() };
+    serde_json::from_str(text).unwrap_or(none)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use kube_core::ResourceExt;
 use super::entity_operator;
 use super::wanted::{LoggingOf, Wanted, WantedPool};
 use super::{
-    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, no_effect, quotas, resources,
-    security, text, tiered_storage,
+    Findings, annotations, config, feature_levels, kafka_exporter, listeners, logging, metrics, no_effect,
+    quotas, resources, security, text, tiered_storage,
 };
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack, Resizing};
 use crate::kafka::config::plug_in_lines;
@@ -66,6 +66,7 @@ pub(super) fn read(
         dns_domain: settings.dns_domain.clone(),
         version: version.or_else(|| versions::default_version().cloned())?,
         metadata_version,
+        feature_levels: feature_levels::read(kafka, findings),
         image: image.unwrap_or_default(),
         cluster_id: None,
         quorum: Quorum::Static,

@@ -24,8 +24,20 @@ pub struct OptionMemory {
     /// Why Kafka refused the metadata version that the last pass asked for; `None`: it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_refused: Option<String>,
+    /// Levels of features that Kafka refused in the last pass, by the name of the feature.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub features_refused: BTreeMap<String, RefusedLevel>,
     /// Fingerprint of the wanted options that `refused` and `not_taken_up` are about.
     pub about: String,
+}
+
+/// A level of a feature that Kafka refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedLevel {
+    /// The level.
+    pub level: i16,
+    /// Why.
+    pub why: String,
 }
 
 /// That the brokers run with the wanted options.
