@@ -35,6 +35,7 @@ pub mod need;
 pub mod objects;
 pub mod observed;
 pub mod older;
+mod operator_hold;
 mod orphaned_pools;
 mod orphans;
 mod ownership;
