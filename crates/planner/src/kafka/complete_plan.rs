@@ -12,7 +12,7 @@ use super::admin_calls;
 use super::certificates::taking_up::{self, TakingUp};
 use super::certificates::{Certificates, NodeCertificate, ending};
 use super::claim_growth;
-use super::cluster::{Cluster, Node, Pool, Warning};
+use super::cluster::{Cluster, Node, Warning};
 use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
 use super::default_quotas::{self, DefaultQuotas};
@@ -269,7 +269,7 @@ impl Draft<'_> {
         if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(&node.id) {
             self.progress.addresses_unknown(unknown);
             let knows_all = cluster.open_listeners(node.id).count() == cluster.listeners.len();
-            if !knows_all && is_new(&cluster.pod_name(node), cluster, node.pool, observed) {
+            if !knows_all && pod_state::is_new(&cluster.pod_name(node), cluster, node.pool, observed) {
                 return None;
             }
         }
@@ -278,7 +278,7 @@ impl Draft<'_> {
             self.progress
                 .waiting_for
                 .push(format!("pod {name} has no certificate before all others trust the new cluster CA"));
-            if is_new(&name, cluster, node.pool, observed) {
+            if pod_state::is_new(&name, cluster, node.pool, observed) {
                 return None;
             }
         }
@@ -491,11 +491,4 @@ impl Draft<'_> {
         }
         plan
     }
-}
-
-/// Whether a pod is not there and was never asked for.
-fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
-    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
-    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
-    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
 }
