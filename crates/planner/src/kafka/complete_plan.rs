@@ -441,8 +441,9 @@ impl Draft<'_> {
         let desired: BTreeMap<&str, &Pod> =
             self.pods.iter().filter_map(|pod| Some((pod.metadata.name.as_deref()?, pod))).collect();
         let mut wanted = std::mem::take(&mut self.plan.roll.wanted);
-        let look_again = self.hold.keep_back(&mut wanted);
-        look_again.into_iter().for_each(|seconds| self.plan.look_again_in(seconds));
+        if let Some(seconds) = self.hold.keep_back(&mut wanted) {
+            self.plan.look_again_in(seconds);
+        }
         let mut decided = roll::decide(cluster, &wanted, &desired, observed, now);
         if pods_stay {
             // The pods of nodes that leave run on: nothing is taken from under them.

@@ -86,7 +86,7 @@ enum Window {
 
 impl OperatorHold {
     /// What the Kafka resource asks for, and what its pod sets remember.
-    pub fn of(kafka: &api::Kafka, cluster: &Cluster, observed: &Observed, now: Timestamp) -> Self {
+    pub(super) fn of(kafka: &api::Kafka, cluster: &Cluster, observed: &Observed, now: Timestamp) -> Self {
         let annotation = |key: &str| kafka.annotations().get(key).cloned();
         let asked = annotation(annotations::HOLD_OPERATOR_ROLLS);
         let basis = Basis::of(kafka, cluster, observed);
@@ -115,7 +115,7 @@ impl OperatorHold {
     }
 
     /// Takes a restart that waits for an approval; `false`: the pod needs it for something else, too, or is of no use as it is.
-    pub fn takes(&mut self, restart: &Restart, live: &Pod, now: Timestamp) -> bool {
+    pub(super) fn takes(&mut self, restart: &Restart, live: &Pod, now: Timestamp) -> bool {
         let is_template = |reason: &RestartReason| {
             reason.is_about_the_pod() || *reason == RestartReason::ConfigChangeRequiresRestart
         };
@@ -128,7 +128,7 @@ impl OperatorHold {
     }
 
     /// Lets go what is approved, once the pods are known as they are to be, and says what is held.
-    pub fn decide(
+    pub(super) fn decide(
         &mut self,
         pods: &[Pod],
         observed: &Observed,
@@ -139,7 +139,8 @@ impl OperatorHold {
         let plan = plan_of(pods);
         let in_window = self.asked.as_deref() == Some("window") && self.window == Window::Open;
         let all_run = || pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
-        if in_window || self.approved.as_deref() == Some(&plan) || (self.held.is_empty() && all_run()) {
+        if in_window || self.approved.as_deref() == Some(plan.as_str()) || (self.held.is_empty() && all_run())
+        {
             self.before = None;
             let restarts = std::mem::take(&mut self.held).into_iter();
             waiting_for.extend(restarts.map(|restart| {
@@ -195,14 +196,14 @@ impl OperatorHold {
     }
 
     /// What a pod set is to remember; `None`: nothing, as nothing is ever held.
-    pub fn memory(&self, observed: &Observed, pod_set: &str) -> Option<String> {
+    pub(super) fn memory(&self, observed: &Observed, pod_set: &str) -> Option<String> {
         self.asked.as_ref()?;
         let former = self.before.as_ref().and_then(|_| Basis::remembered(observed, pod_set));
         Some(objects::json(former.as_ref().unwrap_or(&self.basis)).to_string())
     }
 
     /// Takes what is held out of the restarts that are to come. Returns the seconds until it is looked again whether it may go.
-    pub fn keep_back(&self, wanted: &mut Vec<Restart>) -> Option<u64> {
+    pub(super) fn keep_back(&self, wanted: &mut Vec<Restart>) -> Option<u64> {
         wanted.retain(|restart| !self.held.iter().any(|held| held.pod == restart.pod));
         (!self.held.is_empty() && self.window == Window::Closed).then_some(WINDOW_LOOK_SECONDS)
     }

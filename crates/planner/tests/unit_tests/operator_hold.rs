@@ -74,7 +74,7 @@ fn a_new_version_waits_for_the_approval_of_its_very_plan() {
         assert!(words.contains(part), "{part}: {words}");
     }
     assert_eq!(held(&pass(&mut world)), hash, "the same plan has the same name in every pass");
-    // Another version comes before somebody approves.
+    // Another version comes before the first one is approved.
     annotate(&mut world, APPROVE, &hash);
     upgrade(&mut world, "9.0.1");
     let second = pass(&mut world);
