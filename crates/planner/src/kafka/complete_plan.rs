@@ -39,7 +39,6 @@ use super::plug_ins;
 use super::pod_state;
 use super::proxy;
 use super::refused_overrides;
-use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
 use super::roll_view::PodState;
