@@ -171,7 +171,6 @@ impl OperatorHold {
             self.cluster,
             annotations::APPROVE_PLAN,
         );
-        let key = annotations::HOLD_OPERATOR_ROLLS;
         match (self.asked.as_deref(), self.window) {
             (Some("approval"), _) => {}
             (Some("window"), Window::None) => {
@@ -181,16 +180,15 @@ impl OperatorHold {
             }
             (Some("window"), _) => words.push_str("; it goes by itself in the next maintenance window"),
             (other, _) => {
-                let value = other.unwrap_or_default();
-                words
-                    .push_str(&format!("; metadata.annotations.{key}: is {value}: write approval or window"));
+                let (key, value) = (annotations::HOLD_OPERATOR_ROLLS, other.unwrap_or_default());
+                let wrong = format!("; metadata.annotations.{key}: is {value}: write approval or window");
+                words.push_str(&wrong);
             }
         }
         if let Some(other) = &self.approved {
-            words.push_str(&format!(
-                "; metadata.annotations.{}: {other} is another plan and approves nothing",
-                annotations::APPROVE_PLAN
-            ));
+            let key = annotations::APPROVE_PLAN;
+            let wrong = format!("; metadata.annotations.{key}: {other} is another plan: write {plan}");
+            words.push_str(&wrong);
         }
         words
     }
