@@ -122,6 +122,8 @@ pub mod reasons {
     pub const METADATA_UPDATE_FAILED: &str = "MetadataUpdateFailed";
     /// A restart is due and cannot be made yet; the transition time says since when.
     pub const ROLLING_UPDATE_WAITS: &str = "RollingUpdateWaits";
+    /// What `kastellan.io/hold-operator-rolls` says is not understood, or has no window to wait for.
+    pub const INVALID_OPERATOR_HOLD: &str = "InvalidOperatorHold";
     /// Pods would restart because of a new version of the operator alone, and wait for an approval or a maintenance window.
     pub const PLAN_HELD: &str = "PlanHeld";
     /// Partitions have one replica, on storage that a restart of its broker destroys.

@@ -37,7 +37,7 @@ async fn pods_stay_with_a_new_operator_until_its_plan_is_approved() {
     let has = |set: &DynamicObject| set.data["spec"].to_string().contains(NEW_IMAGE);
     world.until("StrimziPodSet", "c-dual", "has the new image", has).await;
     let kafka = world.until("Kafka", "c", "says that a plan is held", |kafka| held(kafka).is_some()).await;
-    world.passes(2).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     let now = world.get("Pod", "c-dual-0").await;
     assert_eq!((now.uid(), now.metadata.deletion_timestamp), (before.uid(), None));
 

@@ -10,18 +10,25 @@ use k8s_openapi::api::core::v1::Pod;
 use kube_core::ResourceExt;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{Cluster, Warning};
+use super::cluster::{Cluster, OperatorRolls, Warning};
 use super::observed::Observed;
 use super::restart::Restart;
 use crate::fingerprint;
 use crate::pod_words::is_long_unready;
 use crate::restart_reason::RestartReason;
+use crate::words::{first, quoted};
 
 /// Seconds until it is looked again whether a maintenance window is open.
 const WINDOW_LOOK_SECONDS: u64 = 30;
 
 /// Pods that the status names.
 const NAMED: usize = 5;
+
+/// Length of the fingerprints.
+const SUM: usize = 8;
+
+/// Longest version of an operator that is believed.
+const LONGEST_VERSION: usize = 100;
 
 /// For what pods were let go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +54,13 @@ impl Basis {
         }
     }
 
-    /// What a pod set remembers.
+    /// What a pod set remembers; a note that is none of the operator's is none.
     fn remembered(observed: &Observed, pod_set: &str) -> Option<Self> {
         let text = observed.pod_sets.get(pod_set)?.annotations().get(annotations::LET_GO_FOR)?;
-        serde_json::from_str(text).ok()
+        let found: Self = serde_json::from_str(text).ok()?;
+        let is_own = found.operator.len() <= LONGEST_VERSION
+            && [&found.images, &found.resources].into_iter().all(|sum| sum.len() == SUM);
+        is_own.then_some(found)
     }
 
     /// Whether pods that were let go for this one differ because of the operator alone.
@@ -63,8 +73,9 @@ impl Basis {
 #[derive(Debug)]
 pub(super) struct OperatorHold {
     cluster: String,
-    /// What the resource asks for; `None`: nothing is held.
-    asked: Option<String>,
+    namespace: String,
+    /// What the resource asks for.
+    asked: OperatorRolls,
     /// The annotation with which a user approves.
     approved: Option<String>,
     /// For what pods are let go now.
@@ -87,12 +98,11 @@ enum Window {
 impl OperatorHold {
     /// What the Kafka resource asks for, and what its pod sets remember.
     pub(super) fn of(kafka: &api::Kafka, cluster: &Cluster, observed: &Observed, now: Timestamp) -> Self {
-        let annotation = |key: &str| kafka.annotations().get(key).cloned();
-        let asked = annotation(annotations::HOLD_OPERATOR_ROLLS);
+        let asked = cluster.operator_rolls;
         let basis = Basis::of(kafka, cluster, observed);
         let sets = cluster.pools.iter().map(|pool| cluster.pod_set_name(pool));
         let before = sets
-            .filter(|_| asked.is_some())
+            .filter(|_| asked != OperatorRolls::AtOnce)
             .filter_map(|set| Basis::remembered(observed, &set))
             .find(|before| before.was_another_operator(&basis));
         let windows = &cluster.maintenance_windows;
@@ -105,8 +115,9 @@ impl OperatorHold {
         };
         Self {
             cluster: cluster.name.clone(),
+            namespace: cluster.namespace.clone(),
             asked,
-            approved: annotation(annotations::APPROVE_PLAN),
+            approved: kafka.annotations().get(annotations::APPROVE_PLAN).cloned(),
             basis,
             before,
             window,
@@ -137,7 +148,7 @@ impl OperatorHold {
     ) {
         let Some(before) = &self.before else { return };
         let plan = plan_of(pods);
-        let in_window = self.asked.as_deref() == Some("window") && self.window == Window::Open;
+        let in_window = self.asked == OperatorRolls::Window && self.window == Window::Open;
         let all_run = || pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
         if in_window || self.approved.as_deref() == Some(plan.as_str()) || (self.held.is_empty() && all_run())
         {
@@ -153,41 +164,26 @@ impl OperatorHold {
     }
 
     fn words(&self, before: &Basis, plan: &str) -> String {
-        let named = self.held.iter().take(NAMED);
-        let mut pods: Vec<String> =
-            named.map(|restart| format!("{} ({})", restart.pod, restart.notes.join(", "))).collect();
-        if let Some(more) = self.held.len().checked_sub(NAMED).filter(|more| *more > 0) {
-            pods.push(format!("{more} more"));
-        }
+        let pods = self.held.iter().map(|restart| format!("{} ({})", restart.pod, restart.notes.join(", ")));
         let versions = if before.operator == self.basis.operator {
             "gives pods other images than before".to_owned()
         } else {
-            format!("is now version {}, and was {}", self.basis.operator, before.operator)
+            format!("is now version {}, and was {}", self.basis.operator, quoted(&before.operator))
         };
+        let key = annotations::APPROVE_PLAN;
         let mut words = format!(
-            "plan {plan} is held: the operator {versions}, and would restart {}. To approve it: kubectl annotate kafka {} --overwrite \
-             {}={plan}",
-            pods.join(", "),
+            "plan {plan} is held: the operator {versions}, and would restart {}. To approve it: kubectl annotate kafka {} -n {} \
+             --overwrite {key}={plan}",
+            first(pods, NAMED, ", "),
             self.cluster,
-            annotations::APPROVE_PLAN,
+            self.namespace,
         );
-        match (self.asked.as_deref(), self.window) {
-            (Some("approval"), _) => {}
-            (Some("window"), Window::None) => {
-                words.push_str(
-                    "; spec.maintenanceTimeWindows has no window in which it would go by itself: write one",
-                );
-            }
-            (Some("window"), _) => words.push_str("; it goes by itself in the next maintenance window"),
-            (other, _) => {
-                let (key, value) = (annotations::HOLD_OPERATOR_ROLLS, other.unwrap_or_default());
-                let wrong = format!("; metadata.annotations.{key}: is {value}: write approval or window");
-                words.push_str(&wrong);
-            }
+        if self.asked == OperatorRolls::Window && self.window == Window::Closed {
+            words.push_str("; it goes by itself in the next maintenance window");
         }
         if let Some(other) = &self.approved {
-            let key = annotations::APPROVE_PLAN;
-            let wrong = format!("; metadata.annotations.{key}: {other} is another plan: write {plan}");
+            let wrong =
+                format!("; metadata.annotations.{key}: {} is another plan: write {plan}", quoted(other));
             words.push_str(&wrong);
         }
         words
@@ -195,7 +191,9 @@ impl OperatorHold {
 
     /// What a pod set is to remember; `None`: nothing, as nothing is ever held.
     pub(super) fn memory(&self, observed: &Observed, pod_set: &str) -> Option<String> {
-        self.asked.as_ref()?;
+        if self.asked == OperatorRolls::AtOnce {
+            return None;
+        }
         let former = self.before.as_ref().and_then(|_| Basis::remembered(observed, pod_set));
         Some(objects::json(former.as_ref().unwrap_or(&self.basis)).to_string())
     }
@@ -203,7 +201,8 @@ impl OperatorHold {
     /// Takes what is held out of the restarts that are to come. Returns the seconds until it is looked again whether it may go.
     pub(super) fn keep_back(&self, wanted: &mut Vec<Restart>) -> Option<u64> {
         wanted.retain(|restart| !self.held.iter().any(|held| held.pod == restart.pod));
-        (!self.held.is_empty() && self.window == Window::Closed).then_some(WINDOW_LOOK_SECONDS)
+        let waits = self.asked == OperatorRolls::Window && self.window == Window::Closed;
+        (waits && !self.held.is_empty()).then_some(WINDOW_LOOK_SECONDS)
     }
 }
 

@@ -2,6 +2,7 @@
 //! for that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::common::{World, condition, warning_with};
 use jiff::Timestamp;
@@ -70,7 +71,11 @@ fn a_new_version_waits_for_the_approval_of_its_very_plan() {
     let first = pass(&mut world);
     let hash = held(&first);
     let words = warning_with(&first, "PlanHeld").unwrap();
-    for part in ["is now version 9.0.0, and was", "my-dual-0 (", &format!("--overwrite {APPROVE}={hash}")] {
+    for part in [
+        "is now version 9.0.0, and was",
+        "my-dual-0 (",
+        &format!("kubectl annotate kafka my -n s1 --overwrite {APPROVE}={hash}"),
+    ] {
         assert!(words.contains(part), "{part}: {words}");
     }
     assert_eq!(held(&pass(&mut world)), hash, "the same plan has the same name in every pass");
@@ -81,7 +86,7 @@ fn a_new_version_waits_for_the_approval_of_its_very_plan() {
     let other = held(&second);
     assert_ne!(other, hash);
     let words = warning_with(&second, "PlanHeld").unwrap();
-    assert!(words.contains(&format!("{APPROVE}: {hash} is another plan: write {other}")), "{words}");
+    assert!(words.contains(&format!("{APPROVE}: {hash:?} is another plan: write {other}")), "{words}");
     annotate(&mut world, APPROVE, &other);
     assert_eq!(restarts(&pass(&mut world)).len(), 3);
     // It goes to its end, also when the approval is taken away.
@@ -130,7 +135,8 @@ fn a_maintenance_window_ends_the_wait_where_that_is_asked_for() {
         upgrade(&mut world, "9.0.0");
         let plan = pass(&mut world);
         held(&plan);
-        assert!(plan.look_again.is_some(), "nothing announces a window");
+        let looks = plan.look_again == Some(Duration::from_secs(30));
+        assert_eq!(looks, goes, "nothing announces a window, and an approval is an event");
         world.now = "2026-03-02T02:00:00Z".parse::<Timestamp>().unwrap();
         assert_eq!(warning_with(&pass(&mut world), "PlanHeld").is_none(), goes, "{asked}");
         world.now = "2026-03-02T03:00:00Z".parse::<Timestamp>().unwrap();
@@ -143,16 +149,32 @@ fn a_maintenance_window_ends_the_wait_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_missing_or_wrong_for_a_hold_is_told() {
+fn what_is_missing_or_wrong_for_a_hold_is_told_at_once_and_holds() {
     for (asked, part) in [
-        ("window", "spec.maintenanceTimeWindows has no window"),
-        ("true", "kastellan.io/hold-operator-rolls: is true: write approval or window"),
+        ("window", "is window, and spec.maintenanceTimeWindows has none"),
+        ("aproval", "kastellan.io/hold-operator-rolls: is \"aproval\", which is taken for approval"),
     ] {
         let mut world = settled(asked);
-        upgrade(&mut world, "9.0.0");
-        let plan = pass(&mut world);
-        held(&plan);
-        let words = warning_with(&plan, "PlanHeld").unwrap();
+        let words = warning_with(&pass(&mut world), "InvalidOperatorHold").unwrap();
         assert!(words.contains(part), "{part}: {words}");
+        upgrade(&mut world, "9.0.0");
+        held(&pass(&mut world));
     }
+    for none in ["false", "off", ""] {
+        let mut world = settled(none);
+        assert_eq!(warning_with(&pass(&mut world), "InvalidOperatorHold"), None, "{none}");
+        upgrade(&mut world, "9.0.0");
+        assert_eq!(restarts(&pass(&mut world)).len(), 3, "{none}");
+    }
+}
+
+#[test]
+fn a_note_that_the_operator_did_not_write_is_neither_believed_nor_repeated() {
+    let mut world = settled("approval");
+    let set = Arc::make_mut(world.observed.pod_sets.get_mut("my-dual").unwrap());
+    let note = set.metadata.annotations.as_mut().unwrap().get_mut("kastellan.io/let-go-for").unwrap();
+    *note = note.replace(env!("CARGO_PKG_VERSION"), &"9".repeat(200));
+    assert!(note.len() > 200, "{note}");
+    upgrade(&mut world, "9.0.0");
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
 }
