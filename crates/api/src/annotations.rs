@@ -172,6 +172,14 @@ pub const DISCARD_VOLUMES: &str = "kastellan.io/discard-volumes";
 /// stays until Kafka has no trace of that any more.
 pub const REMOVED_VOLUMES: &str = "kastellan.io/removed-volumes";
 
+/// On a Kafka: pods that would restart because of a new version of the operator alone wait, with `approval` for [`APPROVE_PLAN`], with
+/// `window` for that or a maintenance window, with `false` for nothing.
+pub const HOLD_OPERATOR_ROLLS: &str = "kastellan.io/hold-operator-rolls";
+/// On a Kafka: the plan that may go, as the status names it.
+pub const APPROVE_PLAN: &str = "kastellan.io/approve-plan";
+/// On pod sets of a Kafka with [`HOLD_OPERATOR_ROLLS`]: for which operator and which resources the pods were last let go, as JSON.
+pub const LET_GO_FOR: &str = "kastellan.io/let-go-for";
+
 /// Finalizer on KafkaNodePools with [`DRAIN_NODES`]: such a pool goes when its nodes have left.
 pub const FINALIZER_DRAIN_NODES: &str = "kastellan.io/drain-nodes";
 /// Finalizer of the topic operator on KafkaTopics.

@@ -126,6 +126,10 @@ pub mod reasons {
     pub const FEATURE_UPDATE_FAILED: &str = "FeatureUpdateFailed";
     /// A restart is due and cannot be made yet; the transition time says since when.
     pub const ROLLING_UPDATE_WAITS: &str = "RollingUpdateWaits";
+    /// What `kastellan.io/hold-operator-rolls` says is not understood, or has no window to wait for.
+    pub const INVALID_OPERATOR_HOLD: &str = "InvalidOperatorHold";
+    /// Pods would restart because of a new version of the operator alone, and wait for an approval or a maintenance window.
+    pub const PLAN_HELD: &str = "PlanHeld";
     /// Partitions have one replica, on storage that a restart of its broker destroys.
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// The machine of a pod has no room for the resources that it is to get without a restart.

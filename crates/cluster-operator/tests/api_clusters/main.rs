@@ -33,6 +33,7 @@ mod mirror_maker1;
 mod mirror_maker2;
 mod named_mistakes;
 mod openshift_builds;
+mod operator_hold;
 mod overrides;
 mod own_account;
 mod pools;

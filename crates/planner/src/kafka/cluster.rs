@@ -11,6 +11,7 @@ pub(crate) mod internal_security;
 mod kafka_exporter;
 mod listener;
 mod node_config;
+mod operator_rolls;
 mod pool;
 mod port_template;
 mod quotas;
@@ -45,6 +46,7 @@ pub use self::internal_security::InternalSecurity;
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::node_config::{NodeConfig, NodeIds};
+pub use self::operator_rolls::OperatorRolls;
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
 pub use self::quotas::{FreeSpace, Quotas, QuotasPlugIn, Rate};
@@ -101,6 +103,8 @@ pub struct Cluster {
     pub rack: Option<Rack>,
     /// How many brokers of one rack may restart at the same time; at least 1.
     pub max_parallel_restarts: usize,
+    /// When pods restart that a new version of the operator alone would restart.
+    pub operator_rolls: OperatorRolls,
     /// Liveness probe of the Kafka container.
     pub liveness: Probe,
     /// Readiness probe of the Kafka container.

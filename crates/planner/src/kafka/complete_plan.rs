@@ -12,7 +12,7 @@ use super::admin_calls;
 use super::certificates::taking_up::{self, TakingUp};
 use super::certificates::{Certificates, NodeCertificate, ending};
 use super::claim_growth;
-use super::cluster::{Cluster, Node, Pool, Warning};
+use super::cluster::{Cluster, Node, Warning};
 use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
 use super::default_quotas::{self, DefaultQuotas};
@@ -29,6 +29,7 @@ use super::objects::{
     claim, config_map, listener_services, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
 use super::observed::Observed;
+use super::operator_hold::OperatorHold;
 use super::orphaned_pools;
 use super::orphans;
 use super::ownership;
@@ -38,7 +39,6 @@ use super::plug_ins;
 use super::pod_state;
 use super::proxy;
 use super::refused_overrides;
-use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
 use super::roll_view::PodState;
@@ -100,6 +100,7 @@ pub(super) fn complete(
         warnings,
         overriding: Overriding::new(&cluster.object_overrides),
         overridden: Vec::new(),
+        hold: OperatorHold::of(kafka, cluster, observed, now),
         files: NodeFiles::of(cluster).within(observed.settings.largest_config_map)?,
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
@@ -156,6 +157,8 @@ struct Draft<'a> {
     overriding: Overriding<'a>,
     /// The objects over which users laid something.
     overridden: Vec<Overridden>,
+    /// Which restarts wait because a new version of the operator is their only reason.
+    hold: OperatorHold,
     /// What the ConfigMaps of the nodes hold.
     files: NodeFiles<'a>,
 }
@@ -219,7 +222,7 @@ impl Draft<'_> {
     fn pods_of_pools(&mut self) {
         let (cluster, certificates) = (self.cluster, self.certificates);
         self.progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
-        let mut pods = Vec::new();
+        let (mut pods, mut listed_of_pools) = (Vec::new(), Vec::new());
         for pool in &cluster.pools {
             self.progress.waiting_for.extend(pool.waits_for.clone());
             let nodes = pool.nodes.iter().map(|id| Node { id: *id, pool });
@@ -228,11 +231,17 @@ impl Draft<'_> {
                 pods.push(pod);
                 listed.push(json);
             }
+            listed_of_pools.push((pool, listed));
+        }
+        self.hold.decide(&pods, self.observed, &mut self.progress.waiting_for, &mut self.warnings);
+        for (pool, listed) in listed_of_pools {
             let manual = pod_set::manual_update(cluster, pool, self.observed);
             let own_options = &self.options.memory.own_values;
             let drained = self.drain.remembered.get(&pool.name);
             let volumes = self.volumes.remembered.get(&pool.name);
-            let remembered = InKafka { quotas: self.quotas.remembered, own_options, drained, volumes };
+            let let_go_for = self.hold.memory(self.observed, &cluster.pod_set_name(pool));
+            let quotas = self.quotas.remembered;
+            let remembered = InKafka { quotas, own_options, drained, volumes, let_go_for };
             self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
@@ -259,7 +268,7 @@ impl Draft<'_> {
         if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(&node.id) {
             self.progress.addresses_unknown(unknown);
             let knows_all = cluster.open_listeners(node.id).count() == cluster.listeners.len();
-            if !knows_all && is_new(&cluster.pod_name(node), cluster, node.pool, observed) {
+            if !knows_all && pod_state::is_new(&cluster.pod_name(node), cluster, node.pool, observed) {
                 return None;
             }
         }
@@ -268,7 +277,7 @@ impl Draft<'_> {
             self.progress
                 .waiting_for
                 .push(format!("pod {name} has no certificate before all others trust the new cluster CA"));
-            if is_new(&name, cluster, node.pool, observed) {
+            if pod_state::is_new(&name, cluster, node.pool, observed) {
                 return None;
             }
         }
@@ -315,8 +324,13 @@ impl Draft<'_> {
             return;
         }
         let options = self.options.restarts.get(&node.id).map(Vec::as_slice).unwrap_or_default();
-        if let Some(restart) = restart_of(self.cluster, node, desired, options, observed, &self.taking_up) {
-            progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
+        if let Some(restart) =
+            restart_reasons::of_running(self.cluster, node, live, desired, options, observed, &self.taking_up)
+        {
+            if !self.hold.takes(&restart, live, self.now) {
+                let notes = restart.notes.join(", ");
+                progress.waiting_for.push(format!("pod {name} is to be restarted: {notes}"));
+            }
             self.plan.roll.wanted.push(restart);
         } else {
             progress.resizes(&name, restart_reasons::resize(self.cluster, live, desired));
@@ -422,7 +436,10 @@ impl Draft<'_> {
         let (cluster, observed, now) = (self.cluster, self.observed, self.now);
         let desired: BTreeMap<&str, &Pod> =
             self.pods.iter().filter_map(|pod| Some((pod.metadata.name.as_deref()?, pod))).collect();
-        let wanted = std::mem::take(&mut self.plan.roll.wanted);
+        let mut wanted = std::mem::take(&mut self.plan.roll.wanted);
+        if let Some(seconds) = self.hold.keep_back(&mut wanted) {
+            self.plan.look_again_in(seconds);
+        }
         let mut decided = roll::decide(cluster, &wanted, &desired, observed, now);
         if pods_stay {
             // The pods of nodes that leave run on: nothing is taken from under them.
@@ -471,26 +488,4 @@ impl Draft<'_> {
         }
         plan
     }
-}
-
-/// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
-fn restart_of(
-    cluster: &Cluster,
-    node: Node<'_>,
-    desired: &Pod,
-    options: &[String],
-    observed: &Observed,
-    taking_up: &TakingUp,
-) -> Option<Restart> {
-    let name = cluster.pod_name(node);
-    let live = observed.pods.get(&name).filter(|pod| pod.metadata.deletion_timestamp.is_none())?;
-    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed, taking_up);
-    restart_reasons::with_options(restart, node.id, &name, options)
-}
-
-/// Whether a pod is not there and was never asked for.
-fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
-    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
-    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
-    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
 }

@@ -37,6 +37,7 @@ pub mod need;
 pub mod objects;
 pub mod observed;
 pub mod older;
+mod operator_hold;
 mod orphaned_pools;
 mod orphans;
 mod ownership;

@@ -4,7 +4,7 @@ use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Volume};
 
-use super::cluster::Pool;
+use super::cluster::{Cluster, Pool};
 use super::observed::Observed;
 use super::restart_reasons::is_new_with_claims;
 use crate::pod_words::is_ready;
@@ -16,6 +16,13 @@ pub use crate::roll::pod_state::PodSituation;
 pub fn situation(observed: &Observed, name: &str, now: Timestamp) -> PodSituation {
     let pod = observed.pods.get(name).map(AsRef::as_ref);
     PodSituation::of(pod, &observed.restarted, names::containers::KAFKA, now)
+}
+
+/// Whether a pod is not there and was never asked for.
+pub(super) fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
+    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
 }
 
 /// Whether some broker is ready: only then does the cluster's Service lead to anybody.

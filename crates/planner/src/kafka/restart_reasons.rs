@@ -54,8 +54,25 @@ const STARTED_WITH: &StartedWith = &[
 /// What the annotation means that has claims made anew.
 const WITH_CLAIMS: &str = "the pod and its claims are to be made anew, as an annotation asks";
 
+/// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
+pub(super) fn of_running(
+    cluster: &Cluster,
+    node: Node<'_>,
+    live: &Pod,
+    desired: &Pod,
+    options: &[String],
+    observed: &Observed,
+    taking_up: &TakingUp,
+) -> Option<Restart> {
+    if live.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let restart = of_pod(cluster, node, live, desired, observed, taking_up);
+    with_options(restart, node.id, &cluster.pod_name(node), options)
+}
+
 /// The restart that a live pod needs; `None`: none. `desired` is the pod as it stands in the pod set.
-pub(super) fn of_pod(
+fn of_pod(
     cluster: &Cluster,
     node: Node<'_>,
     live: &Pod,
@@ -112,12 +129,7 @@ pub(super) fn of_claims(node: Node<'_>, pod: &str, live: &Pod) -> Option<Restart
 }
 
 /// The restart with the options that need one, which the pod's annotations do not show: the broker itself tells.
-pub(super) fn with_options(
-    restart: Option<Restart>,
-    node: i32,
-    pod: &str,
-    options: &[String],
-) -> Option<Restart> {
+fn with_options(restart: Option<Restart>, node: i32, pod: &str, options: &[String]) -> Option<Restart> {
     if options.is_empty() {
         return restart;
     }

@@ -58,6 +58,7 @@ mod node_config;
 mod odd_specs;
 mod older_manifests;
 mod openshift_builds;
+mod operator_hold;
 mod options;
 mod orphaned_pools;
 mod other_clusters;

@@ -16,7 +16,7 @@ use crate::workload::manual_update::ManualUpdate;
 use crate::workload::pod_set;
 
 /// What there is in Kafka that the operator set and that Kafka itself does not tell from what others set.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct InKafka<'a> {
     /// Whether there are default quotas of users.
     pub quotas: bool,
@@ -26,6 +26,8 @@ pub(crate) struct InKafka<'a> {
     pub drained: Option<&'a Drained>,
     /// Volumes that leave the pool, or left it.
     pub volumes: Option<&'a RemovedVolumes>,
+    /// For which operator and which resources the pods were last let go.
+    pub let_go_for: Option<String>,
 }
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
@@ -55,6 +57,7 @@ pub(crate) fn of_pool(
     );
     let volumes = in_kafka.volumes.map(|volumes| json(volumes).to_string());
     object = object.maybe_annotation(annotations::REMOVED_VOLUMES, volumes);
+    object = object.maybe_annotation(annotations::LET_GO_FOR, in_kafka.let_go_for);
     if in_kafka.quotas {
         object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
     }

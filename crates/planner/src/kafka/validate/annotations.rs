@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::Findings;
 use crate::kafka::cluster::internal_security::{AUTHENTICATION, ENCRYPTION};
-use crate::kafka::cluster::{Authorization, InternalSecurity};
+use crate::kafka::cluster::{Authorization, InternalSecurity, OperatorRolls};
+use crate::words::quoted;
 
 /// How the parts of the cluster are to talk with each other; with a problem: as they do without the annotation.
 pub(super) fn internal_security(
@@ -45,6 +46,34 @@ pub(super) fn internal_security(
 /// What the resource asks for, if it can be understood.
 pub(super) fn asked(kafka: &Kafka) -> Option<InternalSecurity> {
     read(kafka).ok()
+}
+
+/// When pods restart that a new version of the operator alone would restart. An unknown value is taken for `approval`: a hold that nobody
+/// wanted ends with one command, and a restart cannot be taken back.
+pub(super) fn operator_rolls(kafka: &Kafka, findings: &mut Findings) -> OperatorRolls {
+    let key = annotations::HOLD_OPERATOR_ROLLS;
+    match kafka.metadata.annotations.as_ref().and_then(|all| all.get(key)).map(|value| value.trim()) {
+        None | Some("" | "false" | "off") => OperatorRolls::AtOnce,
+        Some("approval") => OperatorRolls::Approval,
+        Some("window") => {
+            if kafka.spec.maintenance_time_windows.iter().flatten().next().is_none() {
+                let words = format!(
+                    "metadata.annotations.{key}: is window, and spec.maintenanceTimeWindows has none: write one there, or approval \
+                     here; until then plans wait for an approval"
+                );
+                findings.warn(reasons::INVALID_OPERATOR_HOLD, words);
+            }
+            OperatorRolls::Window
+        }
+        Some(other) => {
+            let words = format!(
+                "metadata.annotations.{key}: is {}, which is taken for approval: write approval, window or false",
+                quoted(other)
+            );
+            findings.warn(reasons::INVALID_OPERATOR_HOLD, words);
+            OperatorRolls::Approval
+        }
+    }
 }
 
 fn read(kafka: &Kafka) -> Result<InternalSecurity, String> {

@@ -1,0 +1,51 @@
+//! A new version of the operator that would restart pods waits where the Kafka resource asks for that.
+
+use kube::ResourceExt;
+use kube::core::DynamicObject;
+use serde_json::json;
+use test_support::ApiServer;
+use test_support::stand_in::Fate;
+
+use crate::world::{World, condition, kafka, pool};
+
+const NEW_IMAGE: &str = "registry.example.com/kafka:another";
+
+/// The plan that is held, as the status names it.
+fn held(kafka: &DynamicObject) -> Option<String> {
+    let message = condition(kafka, "Warning", "PlanHeld")?["message"].as_str()?;
+    message.strip_prefix("plan ")?.split(' ').next().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn pods_stay_with_a_new_operator_until_its_plan_is_approved() {
+    // Pods that serve nobody yet may restart without an answer of Kafka's, and none answers here.
+    let mut world = World::with_fates(ApiServer::shared().await.unwrap(), "hold", |_| Fate::Running).await;
+    world.start_operator().await;
+    world.apply(&pool("c", "dual", 1)).await;
+    let mut resource = kafka("c");
+    resource["metadata"]["annotations"] = json!({"kastellan.io/hold-operator-rolls": "approval"});
+    resource["spec"]["kafka"]["config"] = json!({});
+    resource["spec"].as_object_mut().unwrap().remove("entityOperator");
+    world.apply(&resource).await;
+    let before = world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    let remembers = |set: &DynamicObject| set.annotations().contains_key("kastellan.io/let-go-for");
+    world.until("StrimziPodSet", "c-dual", "remembers for what pods were let go", remembers).await;
+
+    world.stop_operator().await;
+    world.set("STRIMZI_KAFKA_IMAGES", &format!("4.3.1={NEW_IMAGE}"));
+    world.start_operator().await;
+    let has = |set: &DynamicObject| set.data["spec"].to_string().contains(NEW_IMAGE);
+    world.until("StrimziPodSet", "c-dual", "has the new image", has).await;
+    let kafka = world.until("Kafka", "c", "says that a plan is held", |kafka| held(kafka).is_some()).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    let now = world.get("Pod", "c-dual-0").await;
+    assert_eq!((now.uid(), now.metadata.deletion_timestamp), (before.uid(), None));
+
+    let approval = json!({"metadata": {"annotations": {"kastellan.io/approve-plan": held(&kafka)}}});
+    world.patch("Kafka", "c", approval).await;
+    let is_new = |pod: &DynamicObject| {
+        pod.uid() != before.uid() && pod.data["spec"]["containers"][0]["image"].as_str() == Some(NEW_IMAGE)
+    };
+    world.until("Pod", "c-dual-0", "is a new pod with the new image", is_new).await;
+    world.until("Kafka", "c", "holds nothing any more", |kafka| held(kafka).is_none()).await;
+}

@@ -1,0 +1,224 @@
+//! The roll that a new version of the operator brings, held until a user approves it or a maintenance window opens: where the Kafka
+//! resource asks for that.
+//!
+//! Each pod set remembers with which operator, and for which generation of the resources, its pods were last let go. Pods that differ from
+//! their pod set while the resources are the same and the operator is another one differ because of the operator.
+
+use api::annotations;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube_core::ResourceExt;
+use serde::{Deserialize, Serialize};
+
+use super::cluster::{Cluster, OperatorRolls, Warning};
+use super::observed::Observed;
+use super::restart::Restart;
+use crate::fingerprint;
+use crate::pod_words::is_long_unready;
+use crate::restart_reason::RestartReason;
+use crate::words::{first, quoted};
+
+/// Seconds until it is looked again whether a maintenance window is open.
+const WINDOW_LOOK_SECONDS: u64 = 30;
+
+/// Pods that the status names.
+const NAMED: usize = 5;
+
+/// Length of the fingerprints.
+const SUM: usize = 8;
+
+/// Longest version of an operator that is believed.
+const LONGEST_VERSION: usize = 100;
+
+/// For what pods were let go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Basis {
+    /// Version of the operator.
+    operator: String,
+    /// Fingerprint of the images that it gives to pods.
+    images: String,
+    /// Fingerprint of the generations of the Kafka resource and its pools.
+    resources: String,
+}
+
+impl Basis {
+    fn of(kafka: &api::Kafka, cluster: &Cluster, observed: &Observed) -> Self {
+        let settings = &observed.settings;
+        let images = format!("{} {:?}", settings.operator_image, settings.kafka_images);
+        let pools: Vec<_> = cluster.pools.iter().map(|pool| (&pool.name, pool.generation)).collect();
+        let resources = format!("{:?} {pools:?}", kafka.metadata.generation);
+        Self {
+            operator: settings.operator_version.clone(),
+            images: fingerprint::short(images.as_bytes()),
+            resources: fingerprint::short(resources.as_bytes()),
+        }
+    }
+
+    /// What a pod set remembers; a note that is none of the operator's is none.
+    fn remembered(observed: &Observed, pod_set: &str) -> Option<Self> {
+        let text = observed.pod_sets.get(pod_set)?.annotations().get(annotations::LET_GO_FOR)?;
+        let found: Self = serde_json::from_str(text).ok()?;
+        let is_own = found.operator.len() <= LONGEST_VERSION
+            && [&found.images, &found.resources].into_iter().all(|sum| sum.len() == SUM);
+        is_own.then_some(found)
+    }
+
+    /// Whether pods that were let go for this one differ because of the operator alone.
+    fn was_another_operator(&self, now: &Self) -> bool {
+        self.resources == now.resources && self != now
+    }
+}
+
+/// Which restarts wait because the operator alone is the reason.
+#[derive(Debug)]
+pub(super) struct OperatorHold {
+    cluster: String,
+    namespace: String,
+    /// What the resource asks for.
+    asked: OperatorRolls,
+    /// The annotation with which a user approves.
+    approved: Option<String>,
+    /// For what pods are let go now.
+    basis: Basis,
+    /// For what they were let go, when that was another operator; `None`: nothing is held.
+    before: Option<Basis>,
+    window: Window,
+    /// Restarts that would be held.
+    held: Vec<Restart>,
+}
+
+/// How the maintenance windows of the resource are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Window {
+    None,
+    Open,
+    Closed,
+}
+
+impl OperatorHold {
+    /// What the Kafka resource asks for, and what its pod sets remember.
+    pub(super) fn of(kafka: &api::Kafka, cluster: &Cluster, observed: &Observed, now: Timestamp) -> Self {
+        let asked = cluster.operator_rolls;
+        let basis = Basis::of(kafka, cluster, observed);
+        let sets = cluster.pools.iter().map(|pool| cluster.pod_set_name(pool));
+        let before = sets
+            .filter(|_| asked != OperatorRolls::AtOnce)
+            .filter_map(|set| Basis::remembered(observed, &set))
+            .find(|before| before.was_another_operator(&basis));
+        let windows = &cluster.maintenance_windows;
+        let window = if windows.is_empty() {
+            Window::None
+        } else if pki::in_maintenance_window(windows, now) {
+            Window::Open
+        } else {
+            Window::Closed
+        };
+        Self {
+            cluster: cluster.name.clone(),
+            namespace: cluster.namespace.clone(),
+            asked,
+            approved: kafka.annotations().get(annotations::APPROVE_PLAN).cloned(),
+            basis,
+            before,
+            window,
+            held: Vec::new(),
+        }
+    }
+
+    /// Takes a restart that waits for an approval; `false`: the pod needs it for something else, too, or is of no use as it is.
+    pub(super) fn takes(&mut self, restart: &Restart, live: &Pod, now: Timestamp) -> bool {
+        let is_template = |reason: &RestartReason| {
+            reason.is_about_the_pod() || *reason == RestartReason::ConfigChangeRequiresRestart
+        };
+        let takes =
+            self.before.is_some() && restart.reasons.iter().all(is_template) && !is_long_unready(live, now);
+        if takes {
+            self.held.push(restart.clone());
+        }
+        takes
+    }
+
+    /// Lets go what is approved, once the pods are known as they are to be, and says what is held.
+    pub(super) fn decide(
+        &mut self,
+        pods: &[Pod],
+        observed: &Observed,
+        waiting_for: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
+    ) {
+        let Some(before) = &self.before else { return };
+        let plan = plan_of(pods);
+        let in_window = self.asked == OperatorRolls::Window && self.window == Window::Open;
+        let all_run = || pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
+        if in_window || self.approved.as_deref() == Some(plan.as_str()) || (self.held.is_empty() && all_run())
+        {
+            self.before = None;
+            let restarts = std::mem::take(&mut self.held).into_iter();
+            waiting_for.extend(restarts.map(|restart| {
+                format!("pod {} is to be restarted: {}", restart.pod, restart.notes.join(", "))
+            }));
+        } else if !self.held.is_empty() {
+            let reason = api::conditions::reasons::PLAN_HELD.to_owned();
+            warnings.push(Warning { reason, message: self.words(before, &plan) });
+        }
+    }
+
+    fn words(&self, before: &Basis, plan: &str) -> String {
+        let pods = self.held.iter().map(|restart| format!("{} ({})", restart.pod, restart.notes.join(", ")));
+        let versions = if before.operator == self.basis.operator {
+            "gives pods other images than before".to_owned()
+        } else {
+            format!("is now version {}, and was {}", self.basis.operator, quoted(&before.operator))
+        };
+        let key = annotations::APPROVE_PLAN;
+        let mut words = format!(
+            "plan {plan} is held: the operator {versions}, and would restart {}. To approve it: kubectl annotate kafka {} -n {} \
+             --overwrite {key}={plan}",
+            first(pods, NAMED, ", "),
+            self.cluster,
+            self.namespace,
+        );
+        if self.asked == OperatorRolls::Window && self.window == Window::Closed {
+            words.push_str("; it goes by itself in the next maintenance window");
+        }
+        if let Some(other) = &self.approved {
+            let wrong =
+                format!("; metadata.annotations.{key}: {} is another plan: write {plan}", quoted(other));
+            words.push_str(&wrong);
+        }
+        words
+    }
+
+    /// What a pod set is to remember; `None`: nothing, as nothing is ever held.
+    pub(super) fn memory(&self, observed: &Observed, pod_set: &str) -> Option<String> {
+        if self.asked == OperatorRolls::AtOnce {
+            return None;
+        }
+        let former = self.before.as_ref().and_then(|_| Basis::remembered(observed, pod_set));
+        Some(objects::json(former.as_ref().unwrap_or(&self.basis)).to_string())
+    }
+
+    /// Takes what is held out of the restarts that are to come. Returns the seconds until it is looked again whether it may go.
+    pub(super) fn keep_back(&self, wanted: &mut Vec<Restart>) -> Option<u64> {
+        wanted.retain(|restart| !self.held.iter().any(|held| held.pod == restart.pod));
+        let waits = self.asked == OperatorRolls::Window && self.window == Window::Closed;
+        (waits && !self.held.is_empty()).then_some(WINDOW_LOOK_SECONDS)
+    }
+}
+
+/// What identifies a plan: the pods as they are to be, as far as they restart for it. Pods that restart meanwhile for another reason
+/// leave it as it is.
+fn plan_of(pods: &[Pod]) -> String {
+    let started_with =
+        [annotations::REVISION, annotations::RESOURCE_REVISION, annotations::CONFIGURATION_HASH];
+    let mut text = String::new();
+    for pod in pods {
+        text.push_str(&pod.name_any());
+        for key in started_with {
+            text.push(' ');
+            text.push_str(pod.annotations().get(key).map(String::as_str).unwrap_or_default());
+        }
+        text.push('\n');
+    }
+    fingerprint::short(text.as_bytes())
+}

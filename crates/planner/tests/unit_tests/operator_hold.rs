@@ -1,0 +1,180 @@
+//! What only a new version of the operator would restart waits for an approval or a maintenance window, where the Kafka resource asks
+//! for that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{World, condition, warning_with};
+use jiff::Timestamp;
+use planner::kafka::plan::Plan;
+use serde_json::json;
+
+const HOLD: &str = "kastellan.io/hold-operator-rolls";
+const APPROVE: &str = "kastellan.io/approve-plan";
+
+/// A settled cluster that asks for a hold.
+fn settled(hold: &str) -> World {
+    let mut world = World::load("dual-role.input.yaml");
+    annotate(&mut world, HOLD, hold);
+    let plan = world.settle();
+    assert!(plan.roll.wanted.is_empty() && warning_with(&plan, "PlanHeld").is_none(), "{:?}", plan.roll);
+    world
+}
+
+fn annotate(world: &mut World, key: &str, value: &str) {
+    world.kafka(|kafka| kafka["metadata"]["annotations"][key] = json!(value));
+}
+
+/// A version of the operator comes that has other images.
+fn upgrade(world: &mut World, version: &str) {
+    let mut settings = world.observed.settings.as_ref().clone();
+    version.clone_into(&mut settings.operator_version);
+    for image in settings.kafka_images.values_mut() {
+        *image = format!("registry.example.com/kafka:{version}");
+    }
+    world.observed.settings = Arc::new(settings);
+}
+
+/// A pass: what it writes is there, and no pod was restarted.
+fn pass(world: &mut World) -> Plan {
+    let plan = world.plan();
+    world.apply(&plan);
+    plan
+}
+
+/// The plan that the status says is held.
+fn held(plan: &Plan) -> String {
+    let words = warning_with(plan, "PlanHeld").unwrap();
+    assert!(plan.roll.wanted.is_empty() && plan.roll.now.is_empty(), "{:?}", plan.roll);
+    assert_eq!(condition(plan, "Ready").unwrap()["status"], "True");
+    words.strip_prefix("plan ").unwrap().split(' ').next().unwrap().to_owned()
+}
+
+/// Pods that are to restart.
+fn restarts(plan: &Plan) -> Vec<&str> {
+    assert_eq!(warning_with(plan, "PlanHeld"), None);
+    plan.roll.wanted.iter().map(|restart| restart.pod.as_str()).collect()
+}
+
+#[test]
+fn without_the_annotation_a_new_version_rolls_at_once() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.settle();
+    upgrade(&mut world, "9.0.0");
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
+}
+
+#[test]
+fn a_new_version_waits_for_the_approval_of_its_very_plan() {
+    let mut world = settled("approval");
+    upgrade(&mut world, "9.0.0");
+    let first = pass(&mut world);
+    let hash = held(&first);
+    let words = warning_with(&first, "PlanHeld").unwrap();
+    for part in [
+        "is now version 9.0.0, and was",
+        "my-dual-0 (",
+        &format!("kubectl annotate kafka my -n s1 --overwrite {APPROVE}={hash}"),
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert_eq!(held(&pass(&mut world)), hash, "the same plan has the same name in every pass");
+    // Another version comes before the first one is approved.
+    annotate(&mut world, APPROVE, &hash);
+    upgrade(&mut world, "9.0.1");
+    let second = pass(&mut world);
+    let other = held(&second);
+    assert_ne!(other, hash);
+    let words = warning_with(&second, "PlanHeld").unwrap();
+    assert!(words.contains(&format!("{APPROVE}: {hash:?} is another plan: write {other}")), "{words}");
+    annotate(&mut world, APPROVE, &other);
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
+    // It goes to its end, also when the approval is taken away.
+    annotate(&mut world, APPROVE, "");
+    world.restart("my-dual-0");
+    world.run_everything();
+    assert_eq!(restarts(&pass(&mut world)), ["my-dual-1", "my-dual-2"]);
+}
+
+#[test]
+fn a_change_of_the_resource_takes_the_new_version_along() {
+    let mut world = settled("approval");
+    upgrade(&mut world, "9.0.0");
+    held(&pass(&mut world));
+    world.kafka(|kafka| {
+        kafka["metadata"]["generation"] = json!(99);
+        kafka["spec"]["kafka"]["config"]["log.cleaner.threads"] = json!(2);
+    });
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
+}
+
+#[test]
+fn a_restart_that_a_user_asks_for_is_made_while_the_others_wait() {
+    let mut world = settled("approval");
+    upgrade(&mut world, "9.0.0");
+    let hash = held(&pass(&mut world));
+    let pod = Arc::make_mut(world.observed.pods.get_mut("my-dual-1").unwrap());
+    let all = pod.metadata.annotations.as_mut().unwrap();
+    all.insert("strimzi.io/manual-rolling-update".to_owned(), "true".to_owned());
+    let plan = pass(&mut world);
+    let wanted: Vec<&str> = plan.roll.wanted.iter().map(|restart| restart.pod.as_str()).collect();
+    assert_eq!(wanted, ["my-dual-1"]);
+    world.restart("my-dual-1");
+    world.run_everything();
+    assert_eq!(held(&pass(&mut world)), hash, "the approval is still for the same plan");
+}
+
+#[test]
+fn a_maintenance_window_ends_the_wait_where_that_is_asked_for() {
+    for (asked, goes) in [("window", true), ("approval", false)] {
+        let mut world = World::load("dual-role.input.yaml");
+        world.kafka(|kafka| kafka["spec"]["maintenanceTimeWindows"] = json!(["* * 2 * * ?"]));
+        annotate(&mut world, HOLD, asked);
+        world.now = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
+        world.settle();
+        upgrade(&mut world, "9.0.0");
+        let plan = pass(&mut world);
+        held(&plan);
+        let looks = plan.look_again == Some(Duration::from_secs(30));
+        assert_eq!(looks, goes, "nothing announces a window, and an approval is an event");
+        world.now = "2026-03-02T02:00:00Z".parse::<Timestamp>().unwrap();
+        assert_eq!(warning_with(&pass(&mut world), "PlanHeld").is_none(), goes, "{asked}");
+        world.now = "2026-03-02T03:00:00Z".parse::<Timestamp>().unwrap();
+        assert_eq!(
+            warning_with(&pass(&mut world), "PlanHeld").is_none(),
+            goes,
+            "{asked}: it goes to its end"
+        );
+    }
+}
+
+#[test]
+fn what_is_missing_or_wrong_for_a_hold_is_told_at_once_and_holds() {
+    for (asked, part) in [
+        ("window", "is window, and spec.maintenanceTimeWindows has none"),
+        ("aproval", "kastellan.io/hold-operator-rolls: is \"aproval\", which is taken for approval"),
+    ] {
+        let mut world = settled(asked);
+        let words = warning_with(&pass(&mut world), "InvalidOperatorHold").unwrap();
+        assert!(words.contains(part), "{part}: {words}");
+        upgrade(&mut world, "9.0.0");
+        held(&pass(&mut world));
+    }
+    for none in ["false", "off", ""] {
+        let mut world = settled(none);
+        assert_eq!(warning_with(&pass(&mut world), "InvalidOperatorHold"), None, "{none}");
+        upgrade(&mut world, "9.0.0");
+        assert_eq!(restarts(&pass(&mut world)).len(), 3, "{none}");
+    }
+}
+
+#[test]
+fn a_note_that_the_operator_did_not_write_is_neither_believed_nor_repeated() {
+    let mut world = settled("approval");
+    let set = Arc::make_mut(world.observed.pod_sets.get_mut("my-dual").unwrap());
+    let note = set.metadata.annotations.as_mut().unwrap().get_mut("kastellan.io/let-go-for").unwrap();
+    *note = note.replace(env!("CARGO_PKG_VERSION"), &"9".repeat(200));
+    assert!(note.len() > 200, "{note}");
+    upgrade(&mut world, "9.0.0");
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
+}
