@@ -283,10 +283,10 @@ mod tests {
             tokio::time::sleep(SILENT).await;
             Err(silent(id))
         };
-        let view = each(0..20, options, dirs).await;
+        let view = each(0..40, options, dirs).await;
         assert_eq!(view.brokers.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3], "what came is kept");
         assert!(view.silent[&4].contains("cannot ask"), "{}", view.silent[&4]);
-        assert_eq!(view.silent[&19], "it was not asked in time: other brokers took 12 s");
+        assert_eq!(view.silent[&39], "it was not asked in time: other brokers took 12 s");
     }
 
     #[test]
