@@ -96,6 +96,8 @@ pub mod reasons {
     pub const KAFKA_STORAGE: &str = "KafkaStorage";
     /// Brokers that hold replicas were not removed.
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
+    /// Controllers lose their votes, because they are to leave, and something is waited for.
+    pub const CONTROLLER_REMOVAL: &str = "ControllerRemoval";
     /// Partitions are moved off nodes that are to leave.
     pub const NODES_DRAIN: &str = "NodesDrain";
     /// A volume that a pool no longer asks for stays, because it holds something, or may.

@@ -12,4 +12,5 @@ mod quotas;
 mod removal;
 mod roll;
 mod volumes;
+mod voters;
 mod world;

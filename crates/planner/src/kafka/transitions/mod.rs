@@ -5,6 +5,7 @@
 //! exists.
 
 pub mod cluster_id;
+pub(crate) mod departure;
 pub mod drain;
 pub mod internal_security;
 pub(crate) mod leaving;
