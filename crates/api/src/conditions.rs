@@ -52,6 +52,10 @@ pub mod events {
     pub const NODES_DRAIN_ENDED: &str = "NodesDrainEnded";
     /// What was done when one of these two came.
     pub const DRAIN_NODES: &str = "DrainNodes";
+    /// A controller lost its vote.
+    pub const CONTROLLER_REMOVED: &str = "ControllerRemoved";
+    /// What was done when that came.
+    pub const REMOVE_CONTROLLER: &str = "RemoveController";
     /// A connector was restarted.
     pub const CONNECTOR_RESTARTED: &str = "ConnectorRestarted";
     /// A connector that no resource declares was removed.

@@ -64,7 +64,8 @@ pub(super) fn plan(
         departing: cluster.departing(),
         fetch_timeout_ms: quorum_fetch_timeout_ms(cluster),
     };
-    let next = quorum.voters.iter().filter_map(|(id, directory)| Some((votes.standing(*id)?, *id, directory)));
+    let next =
+        quorum.voters.iter().filter_map(|(id, directory)| Some((votes.standing(*id)?, *id, directory)));
     // Of those that run, the highest goes first, as with brokers.
     let order = |(standing, id, _): &(Standing, i32, &String)| {
         (*standing, if *standing == Standing::Gone { *id } else { -*id })

@@ -35,7 +35,9 @@ impl Hold {
     /// Whether nothing but the quorum of the controllers keeps them.
     pub(crate) fn is_of_quorum(&self) -> bool {
         match self {
-            Self::FixedVoters { .. } | Self::LastControllers(_) | Self::SilentQuorum(_) | Self::Voters(_) => true,
+            Self::FixedVoters { .. } | Self::LastControllers(_) | Self::SilentQuorum(_) | Self::Voters(_) => {
+                true
+            }
             Self::Unanswered(_) | Self::Replicas(_) | Self::Traces(_) => false,
         }
     }

@@ -182,6 +182,10 @@ impl Settler<'_> {
         let loses_role = pool.broker && !wanted.pool.broker;
         pool.leaving = if loses_role { nodes.clone() } else { scaling.held_nodes() };
         pool.nodes = nodes;
+        if !pool.departing.is_empty() {
+            // Of a pool that loses the role no new node gets a vote either.
+            pool.departing.clone_from(&pool.nodes);
+        }
         if let Scaling::HeldBack { nodes, why } = &scaling {
             if pool.controller {
                 pool.departing.extend(self.departure.departing(&pool.name, nodes, why));
@@ -206,15 +210,9 @@ impl Settler<'_> {
     }
 
     /// Whether the nodes are controllers, whether they are brokers, and which are to be controllers no longer.
-    fn roles(
-        &self,
-        asked: &Pool,
-        facts: &PoolFacts,
-        findings: &mut Findings,
-    ) -> (bool, bool, BTreeSet<i32>) {
+    fn roles(&self, asked: &Pool, facts: &PoolFacts, findings: &mut Findings) -> (bool, bool, BTreeSet<i32>) {
         let broker = roles::broker(asked.broker, facts, Replicas::of(self.observed));
-        let controller =
-            roles::controller(asked.controller, &asked.name, facts, self.quorum, self.departure);
+        let controller = roles::controller(asked.controller, &asked.name, facts, self.quorum, self.departure);
         for (role, change) in [("broker", &broker), ("controller", &controller)] {
             let (pool, role) = (asked.name.clone(), role.to_owned());
             match change {

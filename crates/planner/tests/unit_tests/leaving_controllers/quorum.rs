@@ -50,7 +50,6 @@ spec:
 ";
 
 /// Indexes of the pools: brokers 0 and 1, controllers 2 to 6, and the one that a test adds.
-pub(super) const A: usize = 0;
 pub(super) const B: usize = 1;
 pub(super) const C: usize = 2;
 pub(super) const D: usize = 3;
@@ -74,7 +73,12 @@ pub(super) struct Played {
 /// Node ids in the planned pod set of a pool.
 pub(super) fn listed(plan: &Plan, pool: &str) -> BTreeSet<i32> {
     let set = object(plan, "StrimziPodSet", &format!("my-{pool}"));
-    set["spec"]["pods"].as_array().unwrap().iter().map(|pod| id(pod["metadata"]["name"].as_str().unwrap())).collect()
+    set["spec"]["pods"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pod| id(pod["metadata"]["name"].as_str().unwrap()))
+        .collect()
 }
 
 /// Controllers whose votes a plan takes away.
@@ -149,7 +153,11 @@ impl Played {
 
     /// Voters that are up.
     fn up(&self) -> BTreeSet<i32> {
-        self.voters.iter().copied().filter(|id| self.is_up(*id) && is_controller(self.pod(*id).unwrap())).collect()
+        self.voters
+            .iter()
+            .copied()
+            .filter(|id| self.is_up(*id) && is_controller(self.pod(*id).unwrap()))
+            .collect()
     }
 
     /// The active controller, while there is a majority.
@@ -168,11 +176,15 @@ impl Played {
             conditions.iter_mut().for_each(|one| ready.clone_into(&mut one.status));
         }
         let (up, leader) = (self.up(), self.leader());
-        let voter = |id: &i32| RollVoter { id: *id, lag_ms: (up.contains(id) && leader.is_some()).then_some(0) };
+        let voter =
+            |id: &i32| RollVoter { id: *id, lag_ms: (up.contains(id) && leader.is_some()).then_some(0) };
         let voters: Vec<RollVoter> = self.voters.iter().map(voter).collect();
-        let lag_ms: BTreeMap<i32, i64> = voters.iter().filter_map(|one| Some((one.id, one.lag_ms?))).collect();
-        let others = self.world.observed.pods.keys().map(|name| id(name)).filter(|id| !self.voters.contains(id));
-        let observers = others.filter(|id| self.is_up(*id)).map(|id| RollVoter { id, lag_ms: Some(0) }).collect();
+        let lag_ms: BTreeMap<i32, i64> =
+            voters.iter().filter_map(|one| Some((one.id, one.lag_ms?))).collect();
+        let others =
+            self.world.observed.pods.keys().map(|name| id(name)).filter(|id| !self.voters.contains(id));
+        let observers =
+            others.filter(|id| self.is_up(*id)).map(|id| RollVoter { id, lag_ms: Some(0) }).collect();
         let mut roll: RollKafka = self.world.all_is_well(Vec::new());
         roll.quorum = Ok(leader.map(|leader| RollQuorum { leader, voters, observers, dynamic: true }));
         self.world.roll = Some(roll);
@@ -233,7 +245,11 @@ impl Played {
         let restarted: BTreeSet<i32> = plan.roll.now.iter().map(|pod| id(pod)).collect();
         if restarted.iter().any(|id| up.contains(id)) && self.voters.len() > 2 && self.leader().is_some() {
             let left = up.difference(&restarted).count();
-            assert!(left * 2 > self.voters.len(), "{restarted:?} restart, {left} of {:?} are left", self.voters);
+            assert!(
+                left * 2 > self.voters.len(),
+                "{restarted:?} restart, {left} of {:?} are left",
+                self.voters
+            );
         }
         let kept: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
         for (name, pod) in &self.world.observed.pods {
@@ -268,7 +284,10 @@ impl Played {
         let plan = self.plan();
         panic!(
             "it goes on and on: {:?} {:?} {:?} {:?}",
-            plan.held, plan.roll, plan.waiting_for, crate::common::kafka_status(&plan)
+            plan.held,
+            plan.roll,
+            plan.waiting_for,
+            crate::common::kafka_status(&plan)
         );
     }
 }

@@ -119,7 +119,8 @@ fn controllers_with_disks_that_end_with_their_pods_do_not_found_a_quorum_beside_
         agent["initialControllers"].as_str().map(|all| all.split(',').count())
     };
     let mut played = Played::start();
-    let ephemeral = json!({"type": "jbod", "volumes": [{"id": 0, "type": "ephemeral", "kraftMetadata": "shared"}]});
+    let ephemeral =
+        json!({"type": "jbod", "volumes": [{"id": 0, "type": "ephemeral", "kraftMetadata": "shared"}]});
     for set in played.world.observed.pod_sets.values_mut() {
         let all = std::sync::Arc::make_mut(set).metadata.annotations.as_mut().unwrap();
         if all["strimzi.io/storage"].contains("deleteClaim\":true") {
