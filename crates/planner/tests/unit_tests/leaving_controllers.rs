@@ -102,6 +102,11 @@ fn a_pool_that_loses_the_role_runs_as_brokers_when_none_of_its_nodes_votes() {
 #[test]
 fn a_pool_takes_the_place_of_another_and_before_that_every_broker_knows_controllers_that_stay() {
     let mut played = Played::start();
+    let started = |played: &Played| {
+        let brokers = ["my-a-0", "my-b-1"].map(|pod| played.world.observed.pods[pod].metadata.uid.clone());
+        BTreeSet::from(brokers)
+    };
+    let before = started(&played);
     played.annotate(C, &json!({"kastellan.io/drain-nodes": "true"}));
     let plan = played.pass();
     assert_eq!(plan.finalizers.iter().map(|one| one.object.name.as_str()).collect::<Vec<_>>(), ["c"]);
@@ -119,11 +124,7 @@ fn a_pool_takes_the_place_of_another_and_before_that_every_broker_knows_controll
     let waits = warning_with(&played.plan(), "ControllerRemoval").unwrap();
     assert!(waits.contains("controller 7 has not joined the quorum yet"), "{waits}");
     played.late.clear();
-    let started = |played: &Played| {
-        let brokers = ["my-a-0", "my-b-1"].map(|pod| played.world.observed.pods[pod].metadata.uid.clone());
-        BTreeSet::from(brokers)
-    };
-    let (before, mut seen) = (started(&played), BTreeSet::new());
+    let mut seen = BTreeSet::new();
     for _ in 0..60 {
         let plan = played.pass();
         if !removed(&plan).is_empty() {
