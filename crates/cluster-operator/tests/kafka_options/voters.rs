@@ -81,7 +81,8 @@ async fn a_controller_that_was_started_not_to_join_stays_out_and_three_become_on
 
     // On the same disk, which knows of its vote, it goes on as a broker.
     let plain = format!("PLAIN://{}", cluster.nodes()[2].bootstrap());
-    let broker = [("process.roles", "broker"), ("listeners", &plain), ("advertised.listeners", &plain)];
+    let plain = plain.as_str();
+    let broker = [("process.roles", "broker"), ("listeners", plain), ("advertised.listeners", plain)];
     restart(&mut cluster, 2, &lines(&broker)).await;
     wait::until(DEADLINE, "it is a broker", || async {
         kafka_calls::view(&admin).await.ok()?.active_brokers.contains(&2).then_some(())

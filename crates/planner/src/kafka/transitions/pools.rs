@@ -314,10 +314,7 @@ fn reason(why: &Hold, is_drained: bool) -> String {
 
 /// The annotation of the Kafka resource with which a user takes the loss.
 fn approval(hold: &Hold) -> Option<&'static str> {
-    match hold {
-        why if why.is_of_quorum() => None,
-        _ => Some(annotations::SKIP_BROKER_SCALEDOWN_CHECK),
-    }
+    (!hold.is_of_quorum()).then_some(annotations::SKIP_BROKER_SCALEDOWN_CHECK)
 }
 
 fn fixed_voters(voters: &BTreeSet<i32>) -> String {

@@ -33,7 +33,7 @@ proptest! {
                 played.pass();
             }
         }
-        (played.silent, played.holders) = Default::default();
+        played.silent = false;
         played.down.clear();
         played.late.clear();
         played.scale(C, replicas);

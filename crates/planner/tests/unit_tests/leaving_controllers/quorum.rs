@@ -112,8 +112,8 @@ impl Played {
             let mut world = World::new(documents(RESOURCES));
             world.settle();
             let voters = (2..7).collect();
-            let (down, late, holders) = Default::default();
-            Played { world, voters, down, late, holders, silent: false }
+            let none = BTreeSet::new;
+            Played { world, voters, down: none(), late: none(), holders: none(), silent: false }
         });
         START.clone()
     }
@@ -173,7 +173,9 @@ impl Played {
             let ready = if self.is_up(id(&name)) { "True" } else { "False" };
             let pod = Arc::make_mut(self.world.observed.pods.get_mut(&name).unwrap());
             let conditions = pod.status.as_mut().and_then(|status| status.conditions.as_mut()).unwrap();
-            conditions.iter_mut().for_each(|one| ready.clone_into(&mut one.status));
+            for one in conditions {
+                ready.clone_into(&mut one.status);
+            }
         }
         let (up, leader) = (self.up(), self.leader());
         let voter =

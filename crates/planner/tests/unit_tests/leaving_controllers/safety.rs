@@ -17,7 +17,7 @@ fn a_vote_is_not_taken_while_one_of_those_that_stay_is_not_well() {
     assert!(removed(&plan).is_empty());
     let waits = warning_with(&plan, "ControllerRemoval").unwrap();
     assert!(waits.contains("controller 6") && waits.contains("controller 3 has not caught up"), "{waits}");
-    assert!(plan.look_again.is_some(), "nothing tells when it has");
+    assert!(plan.look_again_seconds().is_some(), "nothing tells when it has");
     played.down.clear();
     assert_eq!(removed(&played.plan()), [6]);
 }
