@@ -104,6 +104,8 @@ pub const CONTROLLER_DIRECTORY_IDS: &str = "kastellan.io/controller-directory-id
 pub const QUORUM_FORMED: &str = "kastellan.io/quorum-formed";
 /// On pod sets of clusters that were formatted with `controller.quorum.voters`: those voters, as a JSON list of node ids.
 pub const STATIC_CONTROLLERS: &str = "kastellan.io/static-controllers";
+/// On pods: `true` where the controller was started so that it does not join the quorum again once its vote is taken away.
+pub const LEAVES_QUORUM: &str = "kastellan.io/leaves-quorum";
 /// On pod sets: UIDs of the pods that have yet to be restarted because [`MANUAL_ROLLING_UPDATE`] asked for it, as a JSON list.
 pub const MANUAL_ROLLING_UPDATE_PODS: &str = "kastellan.io/manual-rolling-update-pods";
 /// On Services: JSON list of what applications can connect to; goes with the label of the same key.

@@ -52,6 +52,10 @@ pub mod events {
     pub const NODES_DRAIN_ENDED: &str = "NodesDrainEnded";
     /// What was done when one of these two came.
     pub const DRAIN_NODES: &str = "DrainNodes";
+    /// A controller lost its vote.
+    pub const CONTROLLER_REMOVED: &str = "ControllerRemoved";
+    /// What was done when that came.
+    pub const REMOVE_CONTROLLER: &str = "RemoveController";
     /// A connector was restarted.
     pub const CONNECTOR_RESTARTED: &str = "ConnectorRestarted";
     /// A connector that no resource declares was removed.
@@ -96,6 +100,8 @@ pub mod reasons {
     pub const KAFKA_STORAGE: &str = "KafkaStorage";
     /// Brokers that hold replicas were not removed.
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
+    /// Controllers lose their votes, because they are to leave, and something is waited for.
+    pub const CONTROLLER_REMOVAL: &str = "ControllerRemoval";
     /// Partitions are moved off nodes that are to leave.
     pub const NODES_DRAIN: &str = "NodesDrain";
     /// A volume that a pool no longer asks for stays, because it holds something, or may.

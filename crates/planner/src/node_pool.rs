@@ -67,8 +67,7 @@ impl ObservedNodePool {
     /// Holds a pool whose nodes are emptied before they leave, also while its cluster cannot be planned, and lets go of one that has no
     /// cluster, or of which nobody asks for it any more. One that is being deleted is let go of by the pass over its cluster.
     fn finalizer(&self) -> Option<FinalizerChange> {
-        let is_held =
-            self.drains && pool_finalizer::has_brokers(&self.pool) || pool_finalizer::holds(&self.pool);
+        let is_held = self.drains || pool_finalizer::holds(&self.pool);
         pool_finalizer::change(&self.pool, is_held && self.nobodys.is_none())
     }
 }

@@ -177,8 +177,9 @@ fn view(observed: &Observed) -> KafkaView {
         active_brokers: brokers,
         quorum: Some(QuorumView {
             leader: controllers.first().copied().unwrap_or(-1),
-            voters: controllers.into_iter().map(|id| (id, format!("directory-{id}"))).collect(),
+            voters: controllers.iter().map(|id| (*id, format!("directory-{id}"))).collect(),
             observers: BTreeMap::new(),
+            lag_ms: controllers.into_iter().map(|id| (id, 0)).collect(),
         }),
         metadata_level: model::of(VERSION).metadata_versions.last().map(|(_, level)| *level),
         ..KafkaView::default()

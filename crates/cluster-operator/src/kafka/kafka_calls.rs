@@ -31,6 +31,7 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
             leader: quorum.leader_id.unwrap_or(-1),
             voters: members(&quorum.voters),
             observers: members(&quorum.observers),
+            lag_ms: lags(&quorum),
         }),
         metadata_level: features.as_ref().and_then(|features| features.finalized.get(METADATA).copied()),
         features: features.map(other_features).unwrap_or_default(),
@@ -63,6 +64,17 @@ fn members(replicas: &[kafka_admin::QuorumReplica]) -> BTreeMap<i32, String> {
         .iter()
         .map(|replica| (replica.id, replica.directory_id.map(kafka_admin::format_uuid).unwrap_or_default()))
         .collect()
+}
+
+/// By how many milliseconds each voter is behind the leader.
+fn lags(quorum: &kafka_admin::Quorum) -> BTreeMap<i32, i64> {
+    let mut all = quorum.voters.iter().chain(&quorum.observers);
+    let leader = all.find(|one| Some(one.id) == quorum.leader_id);
+    let Some(newest) = leader.and_then(|leader| leader.last_caught_up_ms) else { return BTreeMap::new() };
+    let known = |one: &kafka_admin::QuorumReplica| {
+        one.last_caught_up_ms.filter(|at| *at >= 0).map(|at| (one.id, newest - at))
+    };
+    quorum.voters.iter().filter_map(known).collect()
 }
 
 /// Brokers that hold at least one replica.

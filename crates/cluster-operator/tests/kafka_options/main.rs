@@ -13,4 +13,5 @@ mod quotas;
 mod removal;
 mod roll;
 mod volumes;
+mod voters;
 mod world;

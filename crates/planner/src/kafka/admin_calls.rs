@@ -1,17 +1,18 @@
 //! What Kafka itself is told: levels of features, registrations, voters. Options have `config/live`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use api::conditions::reasons;
 use api::labels;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_call::AdminCall;
-use super::cluster::{Cluster, Node, Quorum, Warning};
+use super::cluster::{Cluster, Node, Warning};
 use super::features;
 use super::observed::{KafkaView, Observed};
 use super::planned::Plan;
 use super::transitions::leaving::Replicas;
+use super::voter_removals::{self, VoterRemoval};
 use crate::words;
 
 /// Brokers that one plan unregisters at most: a pass that makes very many calls keeps a place from other clusters.
@@ -22,19 +23,28 @@ const UNREGISTERED_AT_A_TIME: usize = 10;
 pub(super) fn are_to_be_seen(calls: &[AdminCall], observed: &Observed) -> bool {
     let unregistrations = calls.iter().filter(|call| matches!(call, AdminCall::UnregisterBroker { .. }));
     let is_to_be_seen = |call: &AdminCall| {
-        matches!(call, AdminCall::AlterDefaultUserQuotas { .. }) || features::is_new(call, observed)
+        matches!(call, AdminCall::AlterDefaultUserQuotas { .. } | AdminCall::RemoveVoter { .. })
+            || features::is_new(call, observed)
     };
     unregistrations.count() >= UNREGISTERED_AT_A_TIME || calls.iter().any(is_to_be_seen)
 }
 
+/// What Kafka is told.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The calls.
+    pub calls: Vec<AdminCall>,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+    /// Whether something is waited for of which no event tells.
+    pub look_again: bool,
+}
+
 /// The calls of a plan but those about options.
-pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
+pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Told {
     let mut calls = Vec::new();
     let model = cluster.version.model();
-    // Nodes whose pods are still to come (they wait for an address or a certificate) belong to the cluster too: a founder of
-    // the quorum is no voter to be removed.
     let nodes = cluster.nodes();
-    let desired: BTreeSet<i32> = nodes.iter().map(|node| node.id).collect();
     // The metadata version moves only when every node runs what it should.
     let runs = |node: &Node<'_>| observed.pods.contains_key(&cluster.pod_name(*node));
     let all_current = plan.roll.wanted.is_empty() && nodes.iter().all(runs);
@@ -52,32 +62,23 @@ pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan:
     let has_metadata = metadata.is_some_and(|(_, level)| view.metadata_level == Some(level));
     calls.extend(features::calls(cluster, view, observed, all_current && has_metadata));
     calls.extend(unregistrations(cluster, view, observed));
-    let running: BTreeSet<i32> =
-        observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
-    if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
-        let gone: BTreeMap<&i32, &String> =
-            quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
-        // One at a time: each changes what a majority is.
-        if let Some((controller, directory_id)) = gone.first_key_value().filter(|_| quorum.leader >= 0) {
-            calls.push(AdminCall::RemoveVoter {
-                controller: **controller,
-                directory_id: (*directory_id).clone(),
-            });
+    let refused = refused(&calls, observed);
+    let is_version = |call: &AdminCall| matches!(call, AdminCall::UpdateMetadataVersion { .. });
+    let changes_version = refused.is_none() && calls.iter().any(is_version);
+    let mut warnings = features::warnings(cluster, view, &calls, observed);
+    warnings.extend(refused);
+    let mut told = Told { calls, warnings, look_again: false };
+    if let Some(quorum) = &view.quorum {
+        match voter_removals::plan(cluster, quorum, observed, &plan.roll.wanted, changes_version) {
+            VoterRemoval::Settled => {}
+            VoterRemoval::Now(call) => told.calls.push(call),
+            VoterRemoval::Waits(warning) => {
+                told.warnings.push(warning);
+                told.look_again = true;
+            }
         }
     }
-    calls
-}
-
-/// What to say of levels of features that Kafka does not get.
-pub(super) fn warnings(
-    cluster: &Cluster,
-    view: &KafkaView,
-    calls: &[AdminCall],
-    observed: &Observed,
-) -> Vec<Warning> {
-    let mut warnings = features::warnings(cluster, view, calls, observed);
-    warnings.extend(refused(calls, observed));
-    warnings
+    told
 }
 
 /// What to say of a metadata version that Kafka refused the last time. It is asked for again with each pass.

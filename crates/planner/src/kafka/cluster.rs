@@ -203,6 +203,11 @@ impl Cluster {
         nodes
     }
 
+    /// Ids of the controllers that are to lose their votes.
+    pub fn departing(&self) -> BTreeSet<i32> {
+        self.pools.iter().flat_map(|pool| pool.departing.iter().copied()).collect()
+    }
+
     /// Ids of the nodes that are brokers.
     pub fn broker_ids(&self) -> BTreeSet<i32> {
         self.nodes().into_iter().filter(|node| node.pool.broker).map(|node| node.id).collect()

@@ -391,9 +391,10 @@ impl Draft<'_> {
         if let Some(view) = &observed.view {
             self.plan.calls = std::mem::take(&mut self.options.calls);
             self.drain_calls();
-            let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
-            self.warnings.extend(admin_calls::warnings(self.cluster, view, &calls, observed));
-            self.plan.calls.extend(calls);
+            let told = admin_calls::of(self.cluster, view, observed, &self.plan);
+            self.warnings.extend(told.warnings);
+            self.plan.calls.extend(told.calls);
+            self.options.look_again |= told.look_again;
             self.plan.calls.extend(self.quotas.call.take());
         } else if status.is_none_or(|status| status.cluster_id.is_none())
             && self.progress.waiting_for.is_empty()

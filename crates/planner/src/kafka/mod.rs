@@ -67,4 +67,5 @@ pub mod transitions;
 pub mod unplanned;
 mod upkeep_plan;
 pub mod validate;
+mod voter_removals;
 pub mod watched_namespace;

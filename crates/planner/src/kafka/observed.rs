@@ -222,6 +222,8 @@ pub struct QuorumView {
     pub voters: BTreeMap<i32, String>,
     /// Observers: node id and directory id.
     pub observers: BTreeMap<i32, String>,
+    /// Milliseconds by which each voter is behind the leader; one that is not in it never had everything, or Kafka does not say.
+    pub lag_ms: BTreeMap<i32, i64>,
 }
 
 /// One option of a broker as it is now. The first of the layers that says something is in force, once the broker has

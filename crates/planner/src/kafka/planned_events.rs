@@ -3,6 +3,7 @@
 use api::conditions::{events as words, reasons};
 use jiff::Timestamp;
 
+use super::admin_call::AdminCall;
 use super::planned::Plan;
 use crate::plan::{Occasion, PlannedEvent};
 
@@ -34,6 +35,15 @@ pub(super) fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
         ),
         pod: plan.nodes.iter().find(|node| Some(node.id) == value.broker).map(|node| node.pod.clone()),
         occasion: Occasion::OptionChanged { broker: value.broker, option: value.option.clone() },
+    }));
+    events.extend(plan.calls.iter().enumerate().filter_map(|(call, made)| {
+        let AdminCall::RemoveVoter { controller, .. } = made else { return None };
+        Some(PlannedEvent {
+            reason: words::CONTROLLER_REMOVED.to_owned(),
+            text: format!("controller {controller} has lost its vote in the quorum"),
+            pod: plan.nodes.iter().find(|node| node.id == *controller).map(|node| node.pod.clone()),
+            occasion: Occasion::Called { call, action: words::REMOVE_CONTROLLER, is_warning: false },
+        })
     }));
     events
 }

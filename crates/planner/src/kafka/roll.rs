@@ -329,6 +329,7 @@ fn nodes(
         nodes.push(RollNode {
             id: node.id,
             controller: node.pool.controller,
+            departs: node.pool.departing.contains(&node.id),
             broker: node.pool.broker,
             rack: None,
             state: situation.state,

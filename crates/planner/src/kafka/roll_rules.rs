@@ -135,6 +135,7 @@ impl<'a> Rules<'a> {
         planned.into_iter().find_map(|node| match quorum.voters.iter().find(|voter| voter.id == node.id) {
             Some(voter) if caught_up(&voter) => None,
             Some(_) => Some(format!("controller {} has not caught up with the quorum", node.id)),
+            None if node.departs => None,
             None => quorum.dynamic.then(|| format!("controller {} has not joined the quorum yet", node.id)),
         })
     }

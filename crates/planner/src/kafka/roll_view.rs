@@ -18,6 +18,8 @@ pub struct RollNode {
     pub pod: String,
     /// It is a voter of the quorum or shall become one.
     pub controller: bool,
+    /// It is to lose its vote: whether it has one yet is not waited for.
+    pub departs: bool,
     /// It is a broker.
     pub broker: bool,
     /// Its rack, where Kafka knows it.

@@ -388,16 +388,15 @@ impl World {
                 .collect()
         };
         let brokers = of_role(api::labels::BROKER_ROLE);
-        let voters = of_role(api::labels::CONTROLLER_ROLE)
-            .into_iter()
-            .map(|id| (id, format!("directory-{id}")))
-            .collect();
+        let controllers = of_role(api::labels::CONTROLLER_ROLE);
+        let voters = controllers.iter().map(|id| (*id, format!("directory-{id}"))).collect();
+        let lag_ms = controllers.into_iter().map(|id| (id, 0)).collect();
         let before = self.observed.view.take().unwrap_or_default();
         self.observed.view = Some(KafkaView {
             cluster_id: "the-cluster".to_owned(),
             registered_brokers: brokers.clone(),
             active_brokers: brokers,
-            quorum: Some(QuorumView { leader, voters, observers: BTreeMap::new() }),
+            quorum: Some(QuorumView { leader, voters, observers: BTreeMap::new(), lag_ms }),
             metadata_level: before.metadata_level.or(Some(30)),
             ..before
         });

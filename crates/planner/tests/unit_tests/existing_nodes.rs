@@ -406,6 +406,16 @@ fn controllers_cannot_be_added_to_a_fixed_list_of_voters() {
     assert_eq!(listed(&plan, "controllers"), ids(&[3, 4, 5]));
     assert!(refused(&plan).contains("controllers stay nodes 3, 4, 5"), "{}", refused(&plan));
     assert!(!config(&plan, "shop-brokers-0").contains(",6@"));
+    // Nor taken away, in whatever way.
+    for (replicas, roles) in [(2, json!(["controller"])), (3, json!(["broker"]))] {
+        let mut world = with_static_quorum();
+        scale(&mut world, CONTROLLERS, replicas);
+        world.pool(CONTROLLERS, |pool| pool["spec"]["roles"] = roles);
+        let plan = world.plan();
+        assert!(held_back(&plan).contains("the list of voters is fixed"), "{}", held_back(&plan));
+        assert_eq!(listed(&plan, "controllers"), ids(&[3, 4, 5]));
+        assert!(plan.calls.is_empty() && !config(&plan, "shop-controllers-5").contains("auto.join"));
+    }
     // Nor by a role. Brokers may come.
     let mut world = with_static_quorum();
     world.pool(BROKERS, |pool| pool["spec"]["roles"] = json!(["controller", "broker"]));

@@ -42,6 +42,7 @@ mod kafka_connect;
 mod kafka_exporter;
 mod kafka_mirror_maker;
 mod kafka_mirror_maker2;
+mod leaving_controllers;
 mod listener_addresses;
 mod listener_certificates;
 mod listener_rules;

@@ -39,6 +39,8 @@ pub struct Pool {
     pub drained: BTreeSet<i32>,
     /// Whether they are empty, and leave when Kafka has no trace of what emptied them.
     pub emptied: bool,
+    /// Controllers among them that are to lose their votes: they are started so that they do not join the quorum again.
+    pub departing: BTreeSet<i32>,
     /// What has to come before the pool gets all the nodes that it asks for; it comes by itself.
     pub waits_for: Option<String>,
     /// Volumes of the nodes, in the order of their ids; at least one. A node has those of [`Self::volumes_of`].

@@ -95,7 +95,8 @@ pub(crate) fn plug_ins(cluster: &Cluster, pool: &Pool) -> Vec<PlugIn> {
 /// they would elect a leader with an empty log and the survivors would follow. It joins as an observer with a new
 /// directory id and, through `controller.quorum.auto.join.enable`, takes the place of its old voter. A controller on
 /// an *ephemeral* volume loses its disk with every restart, and its data with it by the user's choice: it comes back
-/// as the voter it was, at once, and a cluster that lost all its pods starts anew instead of never.
+/// as the voter it was, at once, and a cluster that lost all its pods starts anew instead of never. Once some of the first controllers
+/// have left and others vote, the few that are left must not found a quorum of their own beside those.
 fn initial_controllers(cluster: &Cluster, node: Node<'_>) -> Option<String> {
     let Quorum::Dynamic { directory_ids, initial, formed } = &cluster.quorum else {
         return None;
@@ -108,8 +109,13 @@ fn initial_controllers(cluster: &Cluster, node: Node<'_>) -> Option<String> {
     if *formed && !ephemeral {
         return None;
     }
+    let controllers = cluster.controllers();
+    let stay_all = initial.iter().all(|id| controllers.iter().any(|node| node.id == *id));
+    if *formed && !(stay_all || controllers.iter().all(|node| initial.contains(&node.id))) {
+        return None;
+    }
     let mut voters = Vec::new();
-    for controller in cluster.controllers() {
+    for controller in controllers {
         if let Some(directory) =
             directory_ids.get(&controller.id).filter(|_| initial.contains(&controller.id))
         {

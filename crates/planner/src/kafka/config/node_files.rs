@@ -24,6 +24,8 @@ pub(crate) struct NodeFiles<'a> {
     logging: String,
     /// The options that Kafka can change at run time.
     live: LiveOptions<'a>,
+    /// Controllers that every broker has to have been started with.
+    anchors: Vec<i32>,
 }
 
 /// What the operator decides for a node.
@@ -60,6 +62,7 @@ impl<'a> NodeFiles<'a> {
             of_nodes: nodes.map(|node| (node.id, NodeFile::of(cluster, node))).collect(),
             logging: logging::kafka(&cluster.logging),
             live: LiveOptions::of(cluster, cluster.version.model()),
+            anchors: server::anchors(cluster),
         }
     }
 
@@ -113,7 +116,7 @@ impl<'a> NodeFiles<'a> {
         let NodeFile { fixed, agent } = &*self.get(node);
         let mut text = String::new();
         for line in fixed.lines() {
-            // Where a node first looks for the quorum; later it knows the voters. Another controller restarts no pod.
+            // Where a node looks for the quorum. Another controller restarts no pod as long as enough stay of those that it knows.
             if !line.starts_with("controller.quorum.bootstrap.servers=") {
                 text.push_str(line);
                 text.push('\n');
@@ -123,6 +126,9 @@ impl<'a> NodeFiles<'a> {
             if !self.live.has(node.id, name, value) {
                 add(&mut text, name, value);
             }
+        }
+        if node.pool.broker && !node.pool.departing.contains(&node.id) && !self.anchors.is_empty() {
+            add(&mut text, "controllers known from the start", &format!("{:?}", self.anchors));
         }
         // With which voters an empty disk is formatted matters only when a disk is empty; it must not restart a pod.
         let mut agent = AgentConfig { initial_controllers: None, ..agent.clone() };

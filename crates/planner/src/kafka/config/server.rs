@@ -24,6 +24,9 @@ pub(crate) const INTERNAL_CLIENT_CERTIFICATE: &str = "listener.name.controlplane
 /// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
 const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
 
+/// Of how many controllers a running broker has to know the addresses from its start: the active one may be gone.
+const ENOUGH_CONTROLLERS: usize = 2;
+
 /// The part of `server.config` that the operator decides: every line of it needs a restart.
 pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     let mut lines = Lines::default();
@@ -124,11 +127,29 @@ fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
             let knows_auto_join =
                 cluster.version.model().options.contains_key("controller.quorum.auto.join.enable");
             if node.pool.controller && knows_auto_join {
-                // A controller that was added, or lost its disk, becomes a voter by itself.
-                lines.set("controller.quorum.auto.join.enable", "true");
+                // A controller that was added, or lost its disk, becomes a voter by itself; one whose vote is taken away must not.
+                let joins = !node.pool.departing.contains(&node.id);
+                lines.set("controller.quorum.auto.join.enable", joins.to_string());
             }
         }
     }
+}
+
+/// Controllers that every node has to have been started with, where too few stay of those that founded the quorum: a running node that lost
+/// the active controller looks for another one only under the addresses that it was started with. Where enough of the founders stay,
+/// these are such addresses, and nothing has to restart.
+pub(crate) fn anchors(cluster: &Cluster) -> Vec<i32> {
+    let Quorum::Dynamic { initial, .. } = &cluster.quorum else { return Vec::new() };
+    let departing = cluster.departing();
+    let mut staying: Vec<i32> = cluster.controllers().into_iter().map(|node| node.id).collect();
+    staying.retain(|id| !departing.contains(id));
+    let founders = staying.iter().filter(|id| initial.contains(id)).count();
+    let needed = ENOUGH_CONTROLLERS.min(initial.len());
+    if founders >= needed.min(staying.len()) {
+        return Vec::new();
+    }
+    staying.truncate(ENOUGH_CONTROLLERS);
+    staying
 }
 
 fn internal_tls(cluster: &Cluster, lines: &mut Lines, prefix: &str) {

@@ -52,8 +52,10 @@ pub(crate) fn of_node(
         (annotations::KAFKA_VERSION.to_owned(), cluster.version.version.clone()),
         (annotations::CONFIGURATION_HASH.to_owned(), configuration),
     ];
-    let certificates = certificate.pod_annotations.clone();
-    agent_pod::finished(pod, pool_labels(cluster, pool), started_with.into_iter().chain(certificates))
+    let departs = pool.departing.contains(&node.id);
+    let departs = departs.then(|| (annotations::LEAVES_QUORUM.to_owned(), "true".to_owned()));
+    let started_with = started_with.into_iter().chain(departs).chain(certificate.pod_annotations.clone());
+    agent_pod::finished(pod, pool_labels(cluster, pool), started_with)
 }
 
 /// Names of the volumes that a template adds.

@@ -10,8 +10,19 @@ use crate::kafka::observed::Observed;
 /// Why nodes must stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
-    /// They are controllers.
-    Controllers(BTreeSet<i32>),
+    /// They are voters of a quorum whose list of voters cannot change.
+    FixedVoters {
+        /// These nodes.
+        nodes: BTreeSet<i32>,
+        /// All voters.
+        voters: BTreeSet<i32>,
+    },
+    /// No other controllers are asked for.
+    LastControllers(BTreeSet<i32>),
+    /// Whether these controllers have a vote is not known.
+    SilentQuorum(BTreeSet<i32>),
+    /// These controllers have a vote, or would join the quorum by themselves.
+    Voters(BTreeSet<i32>),
     /// Kafka did not say whether these brokers hold replicas.
     Unanswered(BTreeSet<i32>),
     /// These brokers hold replicas.
@@ -20,12 +31,43 @@ pub enum Hold {
     Traces(BTreeSet<i32>),
 }
 
+impl Hold {
+    /// Whether nothing but the quorum of the controllers keeps them.
+    pub(crate) fn is_of_quorum(&self) -> bool {
+        match self {
+            Self::FixedVoters { .. } | Self::LastControllers(_) | Self::SilentQuorum(_) | Self::Voters(_) => {
+                true
+            }
+            Self::Unanswered(_) | Self::Replicas(_) | Self::Traces(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Controllers(nodes) => write!(
+            Self::FixedVoters { nodes, voters } => write!(
                 formatter,
-                "nodes {} are controllers, which cannot be taken out of a running quorum yet",
+                "nodes {} are controllers, and the list of voters is fixed: the cluster was formatted with controller.quorum.voters, so that \
+                 its controllers stay nodes {}",
+                list(nodes),
+                list(voters)
+            ),
+            Self::LastControllers(nodes) => write!(
+                formatter,
+                "nodes {} are the last controllers, and a cluster needs one: write replicas of a pool with the role controller that is to \
+                 take their place first",
+                list(nodes)
+            ),
+            Self::SilentQuorum(nodes) => write!(
+                formatter,
+                "whether controllers {} have a vote is not known while the quorum has no leader that answers",
+                list(nodes)
+            ),
+            Self::Voters(nodes) => write!(
+                formatter,
+                "controllers {} leave the quorum first: each restarts so that it does not join again, and loses its vote, one after the \
+                 other",
                 list(nodes)
             ),
             Self::Unanswered(nodes) => write!(

@@ -5,6 +5,7 @@
 //! exists.
 
 pub mod cluster_id;
+pub(crate) mod departure;
 pub mod drain;
 mod found_storage;
 pub mod internal_security;

@@ -1,6 +1,5 @@
-//! A pool whose nodes are emptied before they leave goes after them: a finalizer holds it until then.
+//! A pool whose nodes are emptied, and lose their votes, before they leave goes after them: a finalizer holds it until then.
 
-use api::kafka_node_pool::ProcessRole;
 use api::{Kafka, KafkaNodePool, annotations, labels};
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::{Resource, ResourceExt};
@@ -8,19 +7,13 @@ use objects::{FinalizerChange, ObjectId};
 
 use super::drain;
 use super::leaving::Replicas;
-use crate::kafka::cluster::{Cluster, Pool};
+use crate::kafka::cluster::{Cluster, Pool, Quorum};
 use crate::kafka::existing::Existing;
 use crate::kafka::observed::Observed;
 
 /// Whether a pool is being deleted and waits for its nodes to leave.
 pub fn holds(pool: &KafkaNodePool) -> bool {
     pool.metadata.deletion_timestamp.is_some() && has_it(pool)
-}
-
-/// Whether the nodes of a pool are to be brokers, or still are.
-pub fn has_brokers(pool: &KafkaNodePool) -> bool {
-    let still = pool.status.as_ref().and_then(|status| status.roles.as_deref()).unwrap_or_default();
-    pool.spec.roles.iter().chain(still).any(|role| *role == ProcessRole::Broker)
 }
 
 /// Whether a pool has the finalizer.
@@ -52,15 +45,18 @@ pub fn change(pool: &KafkaNodePool, wanted: bool) -> Option<FinalizerChange> {
 }
 
 /// The finalizers that the pools of a live cluster get or lose. One that is being deleted keeps it until its nodes have left, whatever the
-/// annotation says by then, unless the user takes the loss.
+/// annotation says by then, unless the user takes the loss: that of what brokers hold. No check stands for the majority of a quorum, which
+/// would go with the pods.
 pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> Vec<FinalizerChange> {
     let is_wanted = |raw: &KafkaNodePool| {
         let pool = cluster.pools.iter().find(|pool| pool.name == raw.name_any() && !pool.implied);
         pool.is_some_and(|pool| {
             if raw.metadata.deletion_timestamp.is_some() {
-                !Replicas::of(observed).are_unchecked() && !is_gone(cluster, pool, observed)
+                let votes = pool.controller && matches!(cluster.quorum, Quorum::Dynamic { .. });
+                let waits = votes && !pool.nodes.is_empty() || !Replicas::of(observed).are_unchecked();
+                waits && !is_gone(cluster, pool, observed)
             } else {
-                drain::is_asked(kafka, raw, annotations::DRAIN_NODES) && (pool.broker || has_brokers(raw))
+                drain::is_asked(kafka, raw, annotations::DRAIN_NODES)
             }
         })
     };
@@ -71,6 +67,10 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
 /// them. Claims go with the pool.
 fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
     let Some(view) = &observed.view else { return false };
+    // Without a leader nobody says who votes.
+    if view.quorum.as_ref().is_none_or(|quorum| quorum.leader < 0) {
+        return false;
+    }
     let volumes = Existing::of(observed).pool(&pool.name).volumes;
     let voters = view.quorum.iter().flat_map(|quorum| quorum.voters.keys());
     let is_known = view.registered_brokers.iter().chain(voters).any(|id| volumes.contains(id));

@@ -6,6 +6,7 @@ use api::conditions::reasons;
 use api::{KafkaNodePool, annotations, names};
 use kube_core::ResourceExt;
 
+use super::departure::Departure;
 use super::drain;
 use super::leaving::{Hold, Replicas, list};
 use super::membership;
@@ -43,15 +44,21 @@ pub(crate) fn settle(
         }
     });
     say_pools_of_others(cluster, observed, findings);
+    let asks_for_controllers = |wanted: &WantedPool| {
+        let has = || existing.pool(&wanted.pool.name).nodes.len();
+        wanted.pool.controller && wanted.replicas.unwrap_or_else(has) > 0
+    };
+    let departure = Departure::new(observed, cluster, quorum, wanted.iter().any(asks_for_controllers));
     let settler = Settler {
         observed,
+        departure,
         cluster,
         quorum,
         cordons,
         too_large: too_large(wanted, &existing, observed.settings.max_nodes, findings),
         existing: existing.clone(),
     };
-    let mut scaler = Scaler::new(observed, existing, quorum);
+    let mut scaler = Scaler::new(observed, existing, quorum, departure);
     let pools: Vec<Pool> =
         wanted.iter().map(|pool| settler.settle_pool(pool, &mut scaler, findings)).collect();
     without_a_pool(observed, &pools, findings);
@@ -148,6 +155,7 @@ fn without_a_pool(observed: &Observed, pools: &[Pool], findings: &mut Findings) 
 /// What the settling of every pool depends on.
 struct Settler<'a> {
     observed: &'a Observed,
+    departure: Departure<'a>,
     cluster: &'a str,
     existing: Existing,
     quorum: &'a QuorumState,
@@ -161,7 +169,7 @@ impl Settler<'_> {
     fn settle_pool(&self, wanted: &WantedPool, scaler: &mut Scaler<'_>, findings: &mut Findings) -> Pool {
         let mut pool = wanted.pool.clone();
         let facts = self.existing.pool(&pool.name);
-        (pool.controller, pool.broker) = self.roles(&wanted.pool, &facts, findings);
+        (pool.controller, pool.broker, pool.departing) = self.roles(&wanted.pool, &facts, findings);
         let replicas = wanted.replicas.filter(|_| !self.too_large.contains(&pool.name));
         let (nodes, scaling) = scaler.scale(&Wish {
             pool: pool.name.clone(),
@@ -174,12 +182,20 @@ impl Settler<'_> {
         let loses_role = pool.broker && !wanted.pool.broker;
         pool.leaving = if loses_role { nodes.clone() } else { scaling.held_nodes() };
         pool.nodes = nodes;
-        if let Scaling::HeldBack { nodes, why } = &scaling
-            && self.drains(&pool.name)
-            && !matches!(why, Hold::Controllers(_))
-        {
-            pool.drained.clone_from(nodes);
-            pool.emptied = matches!(why, Hold::Traces(_));
+        if !pool.departing.is_empty() {
+            // Of a pool that loses the role no new node gets a vote either.
+            pool.departing.clone_from(&pool.nodes);
+        }
+        if let Scaling::HeldBack { nodes, why } = &scaling {
+            if pool.controller {
+                pool.departing.extend(self.departure.departing(&pool.name, nodes, why));
+            }
+            // Brokers that are empty, and controllers for a while yet, get no new replicas.
+            let is_kept_empty = why.is_of_quorum() && pool.broker && !pool.departing.is_empty();
+            if self.drains(&pool.name) && (!why.is_of_quorum() || is_kept_empty) {
+                pool.drained.clone_from(nodes);
+                pool.emptied = is_kept_empty || matches!(why, Hold::Traces(_));
+            }
         }
         pool.waits_for = say_scaling(&pool, &scaling, findings);
         self.volumes(wanted, &mut pool, findings);
@@ -193,10 +209,10 @@ impl Settler<'_> {
         kafka.zip(raw).is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw, annotations::DRAIN_NODES))
     }
 
-    /// Whether the nodes are controllers, and whether they are brokers.
-    fn roles(&self, asked: &Pool, facts: &PoolFacts, findings: &mut Findings) -> (bool, bool) {
+    /// Whether the nodes are controllers, whether they are brokers, and which are to be controllers no longer.
+    fn roles(&self, asked: &Pool, facts: &PoolFacts, findings: &mut Findings) -> (bool, bool, BTreeSet<i32>) {
         let broker = roles::broker(asked.broker, facts, Replicas::of(self.observed));
-        let controller = roles::controller(asked.controller, facts, self.quorum);
+        let controller = roles::controller(asked.controller, &asked.name, facts, self.quorum, self.departure);
         for (role, change) in [("broker", &broker), ("controller", &controller)] {
             let (pool, role) = (asked.name.clone(), role.to_owned());
             match change {
@@ -215,7 +231,11 @@ impl Settler<'_> {
                 RoleChange::Settled | RoleChange::Granted | RoleChange::Removable => {}
             }
         }
-        (controller.has(asked.controller), broker.has(asked.broker))
+        let departing = match &controller {
+            RoleChange::HeldBack(why) => self.departure.departing(&asked.name, &facts.nodes, why),
+            _ => BTreeSet::new(),
+        };
+        (controller.has(asked.controller), broker.has(asked.broker), departing)
     }
 
     /// The volumes: those of the resource, or those in use when the change cannot be made.
@@ -294,18 +314,13 @@ fn reason(why: &Hold, is_drained: bool) -> String {
             "{why}, or have the operator move them, with the annotation {}: \"true\" on the KafkaNodePool",
             annotations::DRAIN_NODES
         ),
-        Hold::Controllers(_) | Hold::Unanswered(_) | Hold::Traces(_) => why.to_string(),
+        _ => why.to_string(),
     }
 }
 
 /// The annotation of the Kafka resource with which a user takes the loss.
 fn approval(hold: &Hold) -> Option<&'static str> {
-    match hold {
-        Hold::Controllers(_) => None,
-        Hold::Unanswered(_) | Hold::Replicas(_) | Hold::Traces(_) => {
-            Some(annotations::SKIP_BROKER_SCALEDOWN_CHECK)
-        }
-    }
+    (!hold.is_of_quorum()).then_some(annotations::SKIP_BROKER_SCALEDOWN_CHECK)
 }
 
 fn fixed_voters(voters: &BTreeSet<i32>) -> String {

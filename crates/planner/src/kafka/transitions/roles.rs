@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::departure::Departure;
 use super::leaving::{Hold, Replicas};
 use super::quorum::QuorumState;
 use crate::kafka::existing::PoolFacts;
@@ -52,11 +53,19 @@ pub(crate) fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>)
 }
 
 /// The role of a controller.
-pub(crate) fn controller(asked_for: bool, facts: &PoolFacts, quorum: &QuorumState) -> RoleChange {
+pub(crate) fn controller(
+    asked_for: bool,
+    pool: &str,
+    facts: &PoolFacts,
+    quorum: &QuorumState,
+    departure: Departure<'_>,
+) -> RoleChange {
     let had = facts.controller.decided || facts.controller.running;
     match (asked_for, had && !facts.nodes.is_empty()) {
         (true, true) | (false, false) => RoleChange::Settled,
-        (false, true) => RoleChange::HeldBack(Hold::Controllers(facts.nodes.clone())),
+        (false, true) => {
+            departure.hold(pool, &facts.nodes).map_or(RoleChange::Removable, RoleChange::HeldBack)
+        }
         (true, false) => match quorum.fixed_list() {
             Some(voters) if !facts.nodes.is_subset(voters) => RoleChange::Refused { voters: voters.clone() },
             _ => RoleChange::Granted,

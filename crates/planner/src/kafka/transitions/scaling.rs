@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::departure::Departure;
 use super::leaving::{Hold, Replicas};
 use super::quorum::QuorumState;
 use super::{drain, node_ids, pool_finalizer, roles};
@@ -84,8 +85,9 @@ pub struct Wish {
 }
 
 /// What the numbers of nodes of all pools depend on.
-pub struct Scaler<'a> {
+pub(crate) struct Scaler<'a> {
     existing: Existing,
+    departure: Departure<'a>,
     replicas: Replicas<'a>,
     quorum: &'a QuorumState,
     ids: IdsKnown,
@@ -106,7 +108,12 @@ enum IdsKnown {
 
 impl<'a> Scaler<'a> {
     /// For one pass.
-    pub fn new(observed: &'a Observed, existing: Existing, quorum: &'a QuorumState) -> Self {
+    pub(crate) fn new(
+        observed: &'a Observed,
+        existing: Existing,
+        quorum: &'a QuorumState,
+        departure: Departure<'a>,
+    ) -> Self {
         let ids = if observed.view.is_some() || !quorum.has_existed() {
             IdsKnown::Yes
         } else if has_ready_broker(observed) {
@@ -114,8 +121,8 @@ impl<'a> Scaler<'a> {
         } else {
             IdsKnown::Never
         };
-        let mut scaler =
-            Self { existing, replicas: Replicas::of(observed), quorum, ids, drained: drain::nodes(observed) };
+        let (replicas, drained) = (Replicas::of(observed), drain::nodes(observed));
+        let mut scaler = Self { existing, departure, replicas, quorum, ids, drained };
         if ids == IdsKnown::Never {
             scaler.existing.reserve_volumes(observed);
         }
@@ -123,7 +130,7 @@ impl<'a> Scaler<'a> {
     }
 
     /// The nodes of a pool, and how they came about. The pools are asked for one after the other.
-    pub fn scale(&mut self, wish: &Wish) -> (BTreeSet<i32>, Scaling) {
+    pub(crate) fn scale(&mut self, wish: &Wish) -> (BTreeSet<i32>, Scaling) {
         let facts = self.existing.pool(&wish.pool);
         let mut current = facts.nodes.clone();
         current.extend(self.remnants_that_matter(&facts));
@@ -177,14 +184,11 @@ impl<'a> Scaler<'a> {
             return (current, Scaling::Settled);
         }
         let is_broker = wish.broker || facts.broker.decided || facts.broker.running;
-        let hold = if wish.controller {
-            Some(Hold::Controllers(leaving.clone()))
-        } else if is_broker {
-            self.replicas.hold(&leaving).or_else(|| self.traces(&leaving))
-        } else {
-            None
-        };
-        if let Some(why) = hold {
+        let of_broker = || self.replicas.hold(&leaving).or_else(|| self.traces(&leaving));
+        let of_controller = || self.departure.hold(&wish.pool, &leaving);
+        // A dual-role node keeps its vote until it is empty: that may take long, or never come about.
+        let hold = is_broker.then(of_broker).flatten();
+        if let Some(why) = hold.or_else(|| wish.controller.then(of_controller).flatten()) {
             return (current, Scaling::HeldBack { nodes: leaving, why });
         }
         let nodes = current.difference(&leaving).copied().collect();

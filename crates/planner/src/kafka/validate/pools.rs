@@ -62,6 +62,7 @@ pub(super) fn read(
         leaving: BTreeSet::new(),
         drained: BTreeSet::new(),
         emptied: false,
+        departing: BTreeSet::new(),
         waits_for: None,
         volumes: storage.volumes.clone(),
         removal: VolumeRemoval::default(),

@@ -1,0 +1,44 @@
+//! Whatever happens on the way, controllers leave without taking the majority along, and in the end those vote that are asked for.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::quorum::{C, D, Played};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_plan_takes_the_majority_and_the_voters_are_those_that_are_asked_for(
+        events in prop::collection::vec((0..8_u8, 2..11_i32, 0..6_i32), 4..24),
+        replicas in 1..6_i32,
+        others in 0..4_i32,
+    ) {
+        let mut played = Played::start();
+        played.add_pool("d", others, &["controller"]);
+        for (event, node, count) in events {
+            match event {
+                0 => played.scale(C, count),
+                1 => played.scale(D, count),
+                2 | 3 => drop(played.down.insert(node)),
+                4 => played.down.clear(),
+                5 => played.silent = !played.silent,
+                6 => {
+                    let roles = if count % 2 == 0 { json!(["controller"]) } else { json!(["controller", "broker"]) };
+                    played.world.pool(D, |pool| pool["spec"]["roles"] = roles);
+                }
+                _ => drop(played.late.insert(node)),
+            }
+            for _ in 0..=count {
+                played.pass();
+            }
+        }
+        played.silent = false;
+        played.down.clear();
+        played.late.clear();
+        played.scale(C, replicas);
+        played.scale(D, others);
+        let plan = played.finish();
+        prop_assert_eq!(played.voters.len(), usize::try_from(replicas + others).unwrap(), "{:?}", plan.held);
+    }
+}
