@@ -16,7 +16,7 @@ use super::transitions::quorum::QuorumState;
 
 /// What exists of one pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PoolFacts {
+pub(crate) struct PoolFacts {
     /// Nodes that the status of the pool, its pod set or a pod names.
     pub nodes: BTreeSet<i32>,
     /// Nodes that only Kafka still knows, and of which the pool has the volumes.
@@ -31,7 +31,7 @@ pub struct PoolFacts {
 
 /// Who says that the nodes of a pool have a role.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RoleFacts {
+pub(crate) struct RoleFacts {
     /// The status or the pod set: what was decided last. Where both are lost, the pods.
     pub decided: bool,
     /// A pod that runs, or Kafka: these follow a decision only after restarts.
@@ -40,7 +40,7 @@ pub struct RoleFacts {
 
 /// What exists of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Existing {
+pub(crate) struct Existing {
     pools: BTreeMap<String, PoolFacts>,
     /// Who has a node id. An id without an entry is free.
     holders: BTreeMap<i32, BTreeSet<IdHolder>>,
@@ -57,7 +57,7 @@ enum IdHolder {
 
 impl Existing {
     /// Collects what exists.
-    pub fn of(observed: &Observed) -> Self {
+    pub(crate) fn of(observed: &Observed) -> Self {
         let cluster = observed.kafka.as_ref().map(|kafka| kafka.name_any()).unwrap_or_default();
         let mut found = Self::default();
         for pool in &observed.pools {
@@ -102,19 +102,19 @@ impl Existing {
     }
 
     /// What exists of a pool.
-    pub fn pool(&self, name: &str) -> PoolFacts {
+    pub(crate) fn pool(&self, name: &str) -> PoolFacts {
         self.pools.get(name).cloned().unwrap_or_default()
     }
 
     /// Whether a pool may give an id to a new node: nothing else has it.
-    pub fn is_free(&self, id: i32, pool: &str) -> bool {
+    pub(crate) fn is_free(&self, id: i32, pool: &str) -> bool {
         self.holders.get(&id).is_none_or(|holders| {
             holders.iter().all(|holder| matches!(holder, IdHolder::Pool(name) if name == pool))
         })
     }
 
     /// Gives ids to the nodes of a pool.
-    pub fn take(&mut self, ids: &BTreeSet<i32>, pool: &str) {
+    pub(crate) fn take(&mut self, ids: &BTreeSet<i32>, pool: &str) {
         for id in ids {
             self.hold(*id, IdHolder::Pool(pool.to_owned()));
         }
@@ -122,7 +122,7 @@ impl Existing {
 
     /// Keeps the ids of which a pool has volumes from all other pools, while Kafka cannot say which nodes it knows. Volumes of a pool that is no
     /// more count too: Kafka may still know the node.
-    pub fn reserve_volumes(&mut self, observed: &Observed) {
+    pub(crate) fn reserve_volumes(&mut self, observed: &Observed) {
         let cluster = observed.kafka.as_ref().map(|kafka| kafka.name_any()).unwrap_or_default();
         for (name, claim) in &observed.claims {
             let labels = claim.metadata.labels.as_ref();
@@ -143,7 +143,7 @@ impl Existing {
     }
 
     /// Ids that two pools have as their nodes, each with the name of the second pool.
-    pub fn conflicts(&self) -> Vec<(String, i32)> {
+    pub(crate) fn conflicts(&self) -> Vec<(String, i32)> {
         let mut seen = BTreeSet::new();
         let mut twice = Vec::new();
         for (name, facts) in &self.pools {

@@ -29,6 +29,7 @@ prop_compose! {
             id: i as i32,
             pod: format!("c-p-{i}"),
             controller: roles[i] != 0,
+            departs: false,
             broker: roles[i] != 1,
             rack: None,
             state: states_of[states[i] as usize],

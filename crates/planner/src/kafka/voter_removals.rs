@@ -24,7 +24,7 @@ const NAMED: usize = 5;
 /// What becomes of the votes of controllers that leave or have left.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum VoterRemoval {
-    /// Nobody is to lose a vote.
+    /// No controller is to lose its vote.
     Settled,
     /// This controller loses its vote now.
     Now(AdminCall),

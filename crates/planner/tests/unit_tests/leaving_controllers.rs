@@ -169,7 +169,7 @@ fn a_dual_role_node_keeps_its_vote_until_it_is_empty() {
     played.holders.clear();
     played.finish();
     assert!(!played.voters.contains(&7) && !played.world.observed.pods.contains_key("my-d-7"));
-    let calls = played.plan().calls;
+    let calls = played.plan().calls.clone();
     assert!(calls.iter().all(|call| !matches!(call, AdminCall::RemoveVoter { .. })), "{calls:?}");
 }
 

@@ -7,7 +7,7 @@ use objects::{FinalizerChange, ObjectId};
 
 use super::drain;
 use super::leaving::Replicas;
-use crate::kafka::cluster::{Cluster, Pool, Quorum};
+use crate::kafka::cluster::{Cluster, Pool};
 use crate::kafka::existing::Existing;
 use crate::kafka::observed::Observed;
 
@@ -52,8 +52,8 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
         let pool = cluster.pools.iter().find(|pool| pool.name == raw.name_any() && !pool.implied);
         pool.is_some_and(|pool| {
             if raw.metadata.deletion_timestamp.is_some() {
-                let votes = pool.controller && matches!(cluster.quorum, Quorum::Dynamic { .. });
-                let waits = votes && !pool.nodes.is_empty() || !Replicas::of(observed).are_unchecked();
+                let votes = pool.controller && !pool.nodes.is_empty();
+                let waits = votes || !Replicas::of(observed).are_unchecked();
                 waits && !is_gone(cluster, pool, observed)
             } else {
                 drain::is_asked(kafka, raw, annotations::DRAIN_NODES)
@@ -67,7 +67,7 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
 /// them. Claims go with the pool.
 fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
     let Some(view) = &observed.view else { return false };
-    // Without a leader nobody says who votes.
+    // The controllers say who votes only while one of them leads.
     if view.quorum.as_ref().is_none_or(|quorum| quorum.leader < 0) {
         return false;
     }

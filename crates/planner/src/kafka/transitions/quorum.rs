@@ -14,7 +14,7 @@ pub(crate) fn directory_id_request(node: i32) -> String {
 
 /// How far the quorum of the controllers is, as the objects remember it and Kafka says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QuorumState {
+pub(crate) enum QuorumState {
     /// There is none yet: its first controllers are formatted with these directory ids, those that were made so far.
     New {
         /// Directory ids by node id.
@@ -40,7 +40,7 @@ pub enum QuorumState {
 
 impl QuorumState {
     /// Reads it from the objects, and from what Kafka says.
-    pub fn of(observed: &Observed) -> Self {
+    pub(crate) fn of(observed: &Observed) -> Self {
         let kafka = observed.kafka.as_ref();
         let existed =
             kafka.and_then(|kafka| kafka.status.as_ref()).is_some_and(|status| status.cluster_id.is_some());
@@ -72,7 +72,7 @@ impl QuorumState {
     }
 
     /// Whether it has existed.
-    pub fn has_existed(&self) -> bool {
+    pub(crate) fn has_existed(&self) -> bool {
         match self {
             Self::New { .. } => false,
             Self::Formed { .. } | Self::Fixed { .. } => true,
@@ -80,7 +80,7 @@ impl QuorumState {
     }
 
     /// The list that cannot change, where there is one.
-    pub fn fixed_list(&self) -> Option<&BTreeSet<i32>> {
+    pub(crate) fn fixed_list(&self) -> Option<&BTreeSet<i32>> {
         match self {
             Self::Fixed { listed, .. } => Some(listed),
             Self::New { .. } | Self::Formed { .. } => None,
@@ -88,7 +88,7 @@ impl QuorumState {
     }
 
     /// Those of some nodes that Kafka says are voters.
-    pub fn voters_among(&self, nodes: &BTreeSet<i32>) -> BTreeSet<i32> {
+    pub(crate) fn voters_among(&self, nodes: &BTreeSet<i32>) -> BTreeSet<i32> {
         match self {
             Self::New { .. } => BTreeSet::new(),
             Self::Formed { voters, .. } | Self::Fixed { voters, .. } => {
@@ -98,7 +98,7 @@ impl QuorumState {
     }
 
     /// The controllers that the cluster was formatted with, as far as objects remember them.
-    pub fn first_controllers(&self) -> BTreeSet<i32> {
+    pub(crate) fn first_controllers(&self) -> BTreeSet<i32> {
         match self {
             Self::New { directory_ids } | Self::Formed { directory_ids, .. } => {
                 directory_ids.keys().copied().collect()
@@ -110,7 +110,7 @@ impl QuorumState {
     }
 
     /// The quorum of a cluster with these pools.
-    pub fn quorum(&self, observed: &Observed, pools: &[Pool]) -> Quorum {
+    pub(crate) fn quorum(&self, observed: &Observed, pools: &[Pool]) -> Quorum {
         let (mut directory_ids, formed) = match self {
             Self::Fixed { .. } => return Quorum::Static,
             Self::New { directory_ids } => (directory_ids.clone(), false),
