@@ -51,7 +51,8 @@ fn other_features(features: Features) -> BTreeMap<String, FeatureView> {
     let Features { finalized, supported, .. } = features;
     // A feature that is off has no finalized level.
     let names: BTreeSet<&String> = supported.keys().chain(finalized.keys()).collect();
-    let others = names.into_iter().filter(|name| *name != METADATA && name.len() <= LONGEST_FEATURE);
+    let others =
+        names.into_iter().filter(|name| *name != METADATA && name.chars().count() <= LONGEST_FEATURE);
     let view = |name: &String| FeatureView {
         level: finalized.get(name).copied().unwrap_or_default(),
         supported: supported.get(name).map(|(_, highest)| *highest),

@@ -70,7 +70,7 @@ async fn features_are_shown_and_raised_one_by_one_and_never_lowered() {
     assert_eq!(said(&plan, "share.version"), (0, Some(1)), "{:?}", plan.status.kafka);
     assert_eq!(said(&plan, "transaction.version"), (1, Some(2)));
     assert_eq!(said(&plan, "kraft.version"), (1, Some(1)));
-    assert!(raises(&plan).is_empty(), "nobody asked for it");
+    assert!(raises(&plan).is_empty(), "no level is asked for");
 
     ask(&mut world, "transaction.version=2, share.version=1");
     assert_eq!(raises(&pass(&mut world).await), [("share.version", 1)]);
@@ -98,7 +98,7 @@ async fn features_are_shown_and_raised_one_by_one_and_never_lowered() {
 
 #[tokio::test]
 async fn what_kafka_refuses_stands_in_the_status_in_its_own_words() {
-    // This feature needs a newer metadata version than the one that the resource asks for.
+    // This feature needs a newer metadata version than the resource asks for.
     let mut world = World::formatted(&[], &[("metadata.version", 22)]).await;
     world.paper.kafka(|kafka| kafka["spec"]["kafka"]["metadataVersion"] = json!("4.0-IV0"));
     world.settle().await;

@@ -5,11 +5,20 @@ pub const METADATA: &str = "metadata.version";
 /// The feature whose level says how the controllers find each other.
 pub const KRAFT: &str = "kraft.version";
 
+/// Characters of the longest name of a feature that is taken.
+const LONGEST_NAME: usize = 100;
+
+/// Whether a text is a name as Kafka's features have them. Such a name may stand in a message and in a command line as it is.
+pub fn is_name(text: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '.';
+    !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(is_part)
+}
+
 /// The level of a feature, as Kafka says it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeatureView {
     /// Level in force; 0: the feature is off.
     pub level: i16,
-    /// Highest level that the node supports which was asked; `None`: it does not know the feature.
+    /// Highest level that the asked node supports; `None`: it does not know the feature.
     pub supported: Option<i16>,
 }

@@ -28,7 +28,7 @@ pub(super) fn status(cluster: &Cluster, view: &KafkaView, observed: &Observed) -
 }
 
 /// The highest level of each feature that every node supports. One node was asked. While pods run several versions, what each of
-/// these supports counts too; a version that nobody knows says nothing, and then no level is known.
+/// these supports counts too; an unknown version says nothing, and then no level is known.
 fn supported<'a>(cluster: &Cluster, view: &'a KafkaView, observed: &Observed) -> BTreeMap<&'a str, i16> {
     let run = upgrade::versions_that_run(&names::kafka(&cluster.name), observed);
     let several = Some(run).filter(|run| run.len() > 1).unwrap_or_default();
@@ -46,7 +46,7 @@ fn supported<'a>(cluster: &Cluster, view: &'a KafkaView, observed: &Observed) ->
 }
 
 /// The levels to raise: those that Kafka refused the last time, and of the others one. `is_settled`: no pod is to be restarted, and the
-/// metadata version is the one that is wanted.
+/// metadata version is as wanted.
 pub(super) fn calls(
     cluster: &Cluster,
     view: &KafkaView,
@@ -112,7 +112,7 @@ pub(super) fn warnings(
     invalid.into_iter().chain(refused).collect()
 }
 
-/// Complaints that one message has at most.
+/// Complaints, and features to choose from, that one message has at most.
 const NAMED: usize = 10;
 
 /// What is wrong with the levels that are asked for, as far as Kafka says what there is.
@@ -122,10 +122,11 @@ fn complaints(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<S
         return Vec::new();
     }
     let supported = supported(cluster, view, observed);
+    let known: Vec<&str> = supported.keys().copied().filter(|name| *name != KRAFT).collect();
+    let known = words::first(&known, NAMED, ", ");
     let complaint = |(name, level): (&String, &i16)| {
         let Some(FeatureView { level: present, .. }) = view.features.get(name) else {
-            let known: Vec<&str> = supported.keys().copied().filter(|name| *name != KRAFT).collect();
-            let (version, name, known) = (&cluster.version.version, words::quoted(name), known.join(", "));
+            let (version, name) = (&cluster.version.version, words::quoted(name));
             return Some(format!("Kafka {version} has no feature {name}: write some of {known}"));
         };
         if level < present {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::{World, condition, kafka_status, warning_with};
 
-/// Name, level, and the highest that the node supports which was asked.
+/// Name, level, and the highest that the asked node supports.
 type Feature = (&'static str, i16, i16);
 
 const FEATURES: [Feature; 4] = [
@@ -60,7 +60,7 @@ fn the_status_has_all_features_and_keeps_them_while_kafka_is_silent() {
         {"name": "transaction.version", "level": 1, "supportedLevel": 2},
     ]);
     assert_eq!(kafka_status(&plan)["features"], expected);
-    assert_eq!((raises(&plan), is_well(&plan)), (Vec::new(), true), "nobody asked for another level");
+    assert_eq!((raises(&plan), is_well(&plan)), (Vec::new(), true), "no other level is asked for");
     world.apply(&plan);
     set(&mut world, &[]);
     world.kafka(|kafka| kafka["status"] = json!({"features": expected}));

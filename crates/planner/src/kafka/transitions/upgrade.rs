@@ -7,6 +7,7 @@ use api::{annotations, labels, names};
 use kube_core::ResourceExt;
 
 use crate::findings::Findings;
+use crate::kafka::feature_view::is_name;
 use crate::kafka::observed::Observed;
 use crate::versions::{self, KafkaVersion};
 use crate::words;
@@ -28,7 +29,7 @@ pub(crate) enum Upgrade {
         /// The metadata version in use.
         metadata: String,
     },
-    /// The version that is asked for is older than one that runs, and cannot run with levels of features in use.
+    /// The wanted version is older than a running version, and cannot run with levels of features in use.
     FeaturesRefused {
         /// Name, level, and the highest level that the older version supports, of each.
         features: Vec<(String, i16, i16)>,
@@ -84,9 +85,14 @@ impl Upgrade {
             Self::FeaturesRefused { features, .. } => {
                 let levels: Vec<String> = features
                     .iter()
-                    .map(|(name, level, most)| format!("{name}={level} (at most {most})"))
+                    .map(|(name, level, most)| {
+                        let name = if is_name(name) { name.clone() } else { words::quoted(name) };
+                        format!("{name}={level} (at most {most})")
+                    })
                     .collect();
-                let lower = features.iter().map(|(name, _, most)| format!(" --feature {name}={most}"));
+                // The names are those of brokers, and a person pastes the command.
+                let named = features.iter().filter(|(name, ..)| is_name(name));
+                let lower = named.map(|(name, _, most)| format!(" --feature {name}={most}"));
                 format!(
                     "Kafka {} cannot run with the present levels of features {}: write the version that runs, lower them first \
                      (kafka-features.sh downgrade{}; out of the annotation {} too), then write the version",
@@ -212,6 +218,15 @@ mod tests {
             assert!(message.contains(part), "{message}");
         }
         assert_eq!(refused.metadata_version("4.2-IV1"), "4.2-IV1");
+        // A name that a shell would run holds the way back, and is in no command.
+        let refused = Upgrade::of("my", older, &with(&[("a;$(reboot)", 1)], &["4.3.1"]));
+        let mut findings = Findings::default();
+        refused.say(older, &mut findings);
+        let message = &findings.problems[0].message;
+        assert!(
+            message.contains(r#""a;$(reboot)"=1 (at most 0)"#) && !message.contains("--feature"),
+            "{message}"
+        );
         // What runs, runs with them; and a newer version is no way back.
         assert_eq!(Upgrade::of("my", older, &with(&too_high, &["4.2.1"])), Upgrade::Settled);
         let newer = Upgrade::of("my", older, &with(&too_high, &["4.2.0"]));

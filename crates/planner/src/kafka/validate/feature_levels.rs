@@ -7,7 +7,7 @@ use api::{Kafka, annotations};
 
 use super::Findings;
 use crate::kafka::cluster::FeatureLevels;
-use crate::kafka::feature_view::{KRAFT, METADATA};
+use crate::kafka::feature_view::{KRAFT, METADATA, is_name};
 use crate::words::quoted;
 
 /// What the annotation asks for. One that cannot be carried out changes no level, and holds nothing else up.
@@ -22,9 +22,16 @@ pub(super) fn read(kafka: &Kafka, findings: &mut Findings) -> FeatureLevels {
     })
 }
 
+/// Features that the annotation names at most: Kafka has about ten.
+const MOST_FEATURES: usize = 100;
+
 fn parse(text: &str) -> Result<FeatureLevels, String> {
     if text.trim() == "latest" {
         return Ok(FeatureLevels::Latest);
+    }
+    let entries = text.split(',').count();
+    if entries > MOST_FEATURES {
+        return Err(format!("{entries} features are too many: write {MOST_FEATURES} at most, or latest"));
     }
     let mut levels = BTreeMap::new();
     for entry in text.split(',') {
@@ -56,8 +63,7 @@ fn refused(name: &str) -> Option<String> {
              with controller.quorum.voters would be configured for a quorum that Kafka no longer has: take it out"
         ));
     }
-    let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '.');
-    (!is_name).then(|| {
+    (!is_name(name)).then(|| {
         format!(
             "{} is no name of a feature: write one such as transaction.version (status.features has all)",
             quoted(name)
@@ -104,5 +110,9 @@ mod tests {
             let complaint = parse(text).unwrap_err();
             assert!(complaint.contains(part), "{text}: {complaint}");
         }
+        let long = parse(&format!("{}=1", "a".repeat(101))).unwrap_err();
+        assert!(long.contains("is no name of a feature") && long.len() < 250, "{long}");
+        let many = vec!["share.version=1"; 101].join(",");
+        assert!(parse(&many).unwrap_err().contains("101 features are too many: write 100 at most"));
     }
 }
