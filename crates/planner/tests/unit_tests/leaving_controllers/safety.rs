@@ -127,6 +127,7 @@ fn controllers_with_disks_that_end_with_their_pods_do_not_found_a_quorum_beside_
             all.insert("strimzi.io/storage".to_owned(), ephemeral.to_string());
         }
     }
+    played.world.observed.claims.retain(|name, _| !name.contains("-my-c-"));
     played.world.pool(C, |pool| pool["spec"]["storage"] = ephemeral.clone());
     assert_eq!(founders(&mut played, "my-c-2"), Some(5));
     played.scale(C, 3);
