@@ -327,7 +327,8 @@ impl Draft<'_> {
         if let Some(restart) =
             restart_reasons::of_running(self.cluster, node, live, desired, options, observed, &self.taking_up)
         {
-            if !self.hold.takes(&restart, live, self.now) {
+            let departs = node.pool.departing.contains(&node.id);
+            if !self.hold.takes(&restart, live, departs, self.now) {
                 let notes = restart.notes.join(", ");
                 progress.waiting_for.push(format!("pod {name} is to be restarted: {notes}"));
             }

@@ -1,8 +1,9 @@
 //! The roll that a new version of the operator brings, held until a user approves it or a maintenance window opens: where the Kafka
 //! resource asks for that.
 //!
-//! Each pod set remembers with which operator, and for which generation of the resources, its pods were last let go. Pods that differ from
-//! their pod set while the resources are the same and the operator is another one differ because of the operator.
+//! Each pod set remembers with which operator, and for which generation of the resources, its pods run; or were let go, where a held plan may
+//! go. Pods that differ from their pod set while the resources are the same and the operator is another one differ because of the operator. A
+//! change of the resources is remembered only when every pod has it: what an operator has begun of it, the next one brings to its end.
 
 use api::annotations;
 use jiff::Timestamp;
@@ -85,6 +86,10 @@ pub(super) struct OperatorHold {
     window: Window,
     /// Restarts that would be held.
     held: Vec<Restart>,
+    /// Whether a running pod is not what its pod set says, held or not.
+    differs: bool,
+    /// Whether what was held goes with this plan.
+    let_go: bool,
 }
 
 /// How the maintenance windows of the resource are.
@@ -122,16 +127,22 @@ impl OperatorHold {
             before,
             window,
             held: Vec::new(),
+            differs: false,
+            let_go: false,
         }
     }
 
-    /// Takes a restart that waits for an approval; `false`: the pod needs it for something else, too, or is of no use as it is.
-    pub(super) fn takes(&mut self, restart: &Restart, live: &Pod, now: Timestamp) -> bool {
+    /// Takes a restart that waits for an approval; `false`: the pod needs it for something else, too, is of no use as it is, or is a
+    /// controller that leaves the quorum (`departs`), whose restart is a step of that.
+    pub(super) fn takes(&mut self, restart: &Restart, live: &Pod, departs: bool, now: Timestamp) -> bool {
         let is_template = |reason: &RestartReason| {
             reason.is_about_the_pod() || *reason == RestartReason::ConfigChangeRequiresRestart
         };
-        let takes =
-            self.before.is_some() && restart.reasons.iter().all(is_template) && !is_long_unready(live, now);
+        self.differs |= restart.reasons.iter().any(is_template);
+        let takes = self.before.is_some()
+            && !departs
+            && restart.reasons.iter().all(is_template)
+            && !is_long_unready(live, now);
         if takes {
             self.held.push(restart.clone());
         }
@@ -146,13 +157,13 @@ impl OperatorHold {
         waiting_for: &mut Vec<String>,
         warnings: &mut Vec<Warning>,
     ) {
+        self.differs |= !pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
         let Some(before) = &self.before else { return };
         let plan = plan_of(pods);
         let in_window = self.asked == OperatorRolls::Window && self.window == Window::Open;
-        let all_run = || pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
-        if in_window || self.approved.as_deref() == Some(plan.as_str()) || (self.held.is_empty() && all_run())
-        {
+        if in_window || self.approved.as_deref() == Some(plan.as_str()) || !self.differs {
             self.before = None;
+            self.let_go = true;
             let restarts = std::mem::take(&mut self.held).into_iter();
             waiting_for.extend(restarts.map(|restart| {
                 format!("pod {} is to be restarted: {}", restart.pod, restart.notes.join(", "))
@@ -194,7 +205,8 @@ impl OperatorHold {
         if self.asked == OperatorRolls::AtOnce {
             return None;
         }
-        let former = self.before.as_ref().and_then(|_| Basis::remembered(observed, pod_set));
+        let stays = self.differs && !self.let_go;
+        let former = Some(pod_set).filter(|_| stays).and_then(|set| Basis::remembered(observed, set));
         Some(objects::json(former.as_ref().unwrap_or(&self.basis)).to_string())
     }
 

@@ -427,7 +427,8 @@ fn a_broker_that_is_emptied_is_cordoned_and_one_that_comes_back_is_not() {
 fn a_pool_that_is_deleted_waits_until_its_nodes_are_empty() {
     let finalizers = |plan: &Plan| -> Vec<Vec<String>> {
         // That of the controllers' pool is another story.
-        let of_brokers = plan.finalizers.iter().filter(|change| [A, B].contains(&&*change.object.name));
+        let of_brokers =
+            plan.finalizers.iter().filter(|change| ["a", "b"].contains(&change.object.name.as_str()));
         of_brokers.map(|change| change.finalizers.clone()).collect()
     };
     let mut drained = Drained::start();
@@ -455,7 +456,7 @@ fn a_pool_that_is_deleted_waits_until_its_nodes_are_empty() {
     let mut waited = 0;
     let plan = loop {
         let plan = drained.pass();
-        if !plan.finalizers.is_empty() {
+        if !finalizers(&plan).is_empty() {
             break plan;
         }
         waited += 1;

@@ -109,6 +109,48 @@ fn a_change_of_the_resource_takes_the_new_version_along() {
 }
 
 #[test]
+fn a_change_of_the_resource_that_was_under_way_goes_on_with_the_next_operator() {
+    let mut world = settled("approval");
+    world.kafka(|kafka| {
+        kafka["metadata"]["generation"] = json!(99);
+        kafka["spec"]["kafka"]["config"]["auto.create.topics.enable"] = json!("false");
+    });
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
+    world.restart("my-dual-0");
+    world.run_everything();
+    assert_eq!(restarts(&pass(&mut world)).len(), 2);
+    upgrade(&mut world, "9.0.0");
+    assert_eq!(restarts(&pass(&mut world)).len(), 3, "with what the new version brings");
+    for pod in ["my-dual-0", "my-dual-1", "my-dual-2"] {
+        world.restart(pod);
+    }
+    world.run_everything();
+    assert!(restarts(&pass(&mut world)).is_empty());
+    upgrade(&mut world, "9.0.1");
+    held(&pass(&mut world));
+}
+
+#[test]
+fn what_restarts_every_pod_for_a_moment_approves_nothing() {
+    let mut world = settled("approval");
+    upgrade(&mut world, "9.0.0");
+    let hash = held(&pass(&mut world));
+    let mark = |world: &mut World, marked: bool| {
+        for pod in world.observed.pods.values_mut() {
+            let all = Arc::make_mut(pod).metadata.annotations.as_mut().unwrap();
+            all.remove("strimzi.io/manual-rolling-update");
+            if marked {
+                all.insert("strimzi.io/manual-rolling-update".to_owned(), "true".to_owned());
+            }
+        }
+    };
+    mark(&mut world, true);
+    assert_eq!(pass(&mut world).roll.wanted.len(), 3);
+    mark(&mut world, false);
+    assert_eq!(held(&pass(&mut world)), hash);
+}
+
+#[test]
 fn a_restart_that_a_user_asks_for_is_made_while_the_others_wait() {
     let mut world = settled("approval");
     upgrade(&mut world, "9.0.0");

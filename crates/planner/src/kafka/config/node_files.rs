@@ -116,7 +116,7 @@ impl<'a> NodeFiles<'a> {
         let NodeFile { fixed, agent } = &*self.get(node);
         let mut text = String::new();
         for line in fixed.lines() {
-            // Where a node looks for the quorum. Another controller restarts no pod as long as enough stay of those that it knows.
+            // Where a node looks for the quorum. Another controller restarts no pod as long as enough of the first ones stay.
             if !line.starts_with("controller.quorum.bootstrap.servers=") {
                 text.push_str(line);
                 text.push('\n');
