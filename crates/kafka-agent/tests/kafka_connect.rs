@@ -38,7 +38,7 @@ fn broker(authority: &Authority, client: u16) -> Container {
          advertised.listeners=CONTROLPLANE-9090://localhost:{controller},REPLICATION-9091://localhost:{replication},APP-9093://localhost:{client}\n\
          listener.security.protocol.map=CONTROLPLANE-9090:PLAINTEXT,REPLICATION-9091:PLAINTEXT,APP-9093:SASL_SSL\n\
          inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={data}\nlog.dirs={data}\n\
-         offsets.topic.replication.factor=1\ngroup.initial.rebalance.delay.ms=0\noffsets.topic.num.partitions=1\n\
+         offsets.topic.replication.factor=1\ngroup.initial.rebalance.delay.ms=0\noffsets.topic.num.partitions=1\nlog.cleaner.dedupe.buffer.size=33554432\n\
          {prefix}.ssl.keystore.type=PEM\n{prefix}.ssl.keystore.location={}\n\
          {prefix}.ssl.truststore.type=PEM\n{prefix}.ssl.truststore.location={}\n{prefix}.ssl.client.auth=required\n\
          {prefix}.sasl.enabled.mechanisms=PLAIN\n\

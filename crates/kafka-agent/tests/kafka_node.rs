@@ -53,7 +53,7 @@ impl Node {
              advertised.listeners=CONTROLPLANE-9090://localhost:{controller},REPLICATION-9091://localhost:{replication},PLAIN-9092://localhost:{plain}\n\
              listener.security.protocol.map=CONTROLPLANE-9090:{internal},REPLICATION-9091:{internal},PLAIN-9092:PLAINTEXT\n\
              inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={}\nlog.dirs={},{}\n\
-             offsets.topic.replication.factor=1\n",
+             offsets.topic.replication.factor=1\nlog.cleaner.dedupe.buffer.size=33554432\n",
             at("data-0/kafka-log0"),
             at("data-0/kafka-log0"),
             at("data-1/kafka-log0"),

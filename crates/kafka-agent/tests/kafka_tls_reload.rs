@@ -129,7 +129,7 @@ fn node(id: usize, ports: Ports, voters: &str, bootstrap: &str) -> Container {
          advertised.listeners=CONTROLPLANE-9090://localhost:{controller},REPLICATION-9091://localhost:{replication},PLAIN-9092://localhost:{plain}\n\
          listener.security.protocol.map=CONTROLPLANE-9090:SSL,REPLICATION-9091:SSL,PLAIN-9092:PLAINTEXT\n\
          inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={data}\nlog.dirs={data}\n\
-         offsets.topic.replication.factor=1\n"
+         offsets.topic.replication.factor=1\nlog.cleaner.dedupe.buffer.size=33554432\n"
     );
     for listener in ["controlplane-9090", "replication-9091"] {
         let prefix = format!("listener.name.{listener}.ssl");
