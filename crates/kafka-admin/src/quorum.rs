@@ -47,6 +47,21 @@ pub struct QuorumReplica {
     pub last_caught_up_ms: Option<i64>,
 }
 
+impl Quorum {
+    /// When the leader last had everything, by its own clock: now. Milliseconds since 1970; `None`: there is no leader, or it does not say.
+    pub fn leader_caught_up_ms(&self) -> Option<i64> {
+        let mut all = self.voters.iter().chain(&self.observers);
+        all.find(|node| Some(node.id) == self.leader_id)?.last_caught_up_ms
+    }
+}
+
+impl QuorumReplica {
+    /// Milliseconds by which it is behind what [`Quorum::leader_caught_up_ms`] says; `None`: it never had everything.
+    pub fn behind_ms(&self, newest: i64) -> Option<i64> {
+        self.last_caught_up_ms.map(|caught_up| newest.saturating_sub(caught_up))
+    }
+}
+
 /// Address of a controller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {

@@ -12,7 +12,7 @@ use super::call_error::{Error, call};
 use super::{drain_calls, log_dir_calls, option_calls};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
-use planner::kafka::feature_view::{FeatureView, METADATA};
+use planner::kafka::feature_view::{FeatureView, LONGEST_NAME, METADATA};
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::{QuorumView, TieredTopics};
 
@@ -43,16 +43,13 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
 
 /// Features besides the metadata version that are told of: Kafka has about ten.
 const MOST_FEATURES: usize = 100;
-/// Characters of the name of a feature that is told of.
-const LONGEST_FEATURE: usize = 100;
 
 /// The features besides the metadata version.
 fn other_features(features: Features) -> BTreeMap<String, FeatureView> {
     let Features { finalized, supported, .. } = features;
     // A feature that is off has no finalized level.
     let names: BTreeSet<&String> = supported.keys().chain(finalized.keys()).collect();
-    let others =
-        names.into_iter().filter(|name| *name != METADATA && name.chars().count() <= LONGEST_FEATURE);
+    let others = names.into_iter().filter(|name| *name != METADATA && name.len() <= LONGEST_NAME);
     let view = |name: &String| FeatureView {
         level: finalized.get(name).copied().unwrap_or_default(),
         supported: supported.get(name).map(|(_, highest)| *highest),
@@ -69,13 +66,8 @@ fn members(replicas: &[kafka_admin::QuorumReplica]) -> BTreeMap<i32, String> {
 
 /// By how many milliseconds each voter is behind the leader.
 fn lags(quorum: &kafka_admin::Quorum) -> BTreeMap<i32, i64> {
-    let mut all = quorum.voters.iter().chain(&quorum.observers);
-    let leader = all.find(|one| Some(one.id) == quorum.leader_id);
-    let Some(newest) = leader.and_then(|leader| leader.last_caught_up_ms) else { return BTreeMap::new() };
-    let known = |one: &kafka_admin::QuorumReplica| {
-        one.last_caught_up_ms.filter(|at| *at >= 0).map(|at| (one.id, newest - at))
-    };
-    quorum.voters.iter().filter_map(known).collect()
+    let Some(newest) = quorum.leader_caught_up_ms() else { return BTreeMap::new() };
+    quorum.voters.iter().filter_map(|voter| Some((voter.id, voter.behind_ms(newest)?))).collect()
 }
 
 /// Brokers that hold at least one replica.

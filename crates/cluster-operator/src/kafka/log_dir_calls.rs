@@ -20,7 +20,7 @@ use super::call_error::{Error, call};
 /// Longest time for one question to one broker: a broker that is silent must not keep the answers of the others from coming in time.
 const SILENT: Duration = Duration::from_secs(4);
 
-/// Longest time for all brokers together, within that for an answer to a plan: whoever has not answered by then is silent.
+/// Longest time for all brokers together, within that for an answer to a plan: a broker that has not answered by then is silent.
 const WHOLE: Duration = Duration::from_secs(12);
 
 /// Brokers that are asked for a few options at a time. Who does not tell these is asked for nothing that takes more.
@@ -36,8 +36,8 @@ const MOST_DIRECTORIES: usize = 200;
 const LONGEST_VALUE: usize = 16 << 10;
 
 /// What each of these brokers says of its log directories; of those with these paths, with replicas. Answers that came are kept however many
-/// others do not come. A broker that tells no options takes nothing from the others; one that tells these and is silent then keeps one of
-/// the few places for a while, and where many do so, the last ones are not asked in time.
+/// others do not come. A broker that tells no options takes nothing from the others; a broker that tells these and is silent then keeps one of
+/// the few places for a while, and where many do so, the last brokers are not asked in time.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
     let admin = admin.within(SILENT);
     let options = |id| options(&admin, id);

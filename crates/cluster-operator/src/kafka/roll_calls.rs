@@ -368,19 +368,12 @@ async fn add_eligible(
 /// A quorum with a leader that says how far the others are.
 fn roll_quorum(quorum: &Quorum) -> Result<Option<(RollQuorum, i64)>, Silence> {
     let Some(leader) = quorum.leader_id.filter(|id| *id >= 0) else { return Ok(None) };
-    let mut all = quorum.voters.iter().chain(&quorum.observers);
-    let newest = all.find(|node| node.id == leader).and_then(|node| node.last_caught_up_ms);
-    let Some(newest) = newest else {
+    let Some(newest) = quorum.leader_caught_up_ms() else {
         let why = format!("the leader {leader} of the quorum does not say how far it is");
         return Err(Silence::new(SilenceKind::Refused, why));
     };
-    let follower = |node: &kafka_admin::QuorumReplica| RollVoter {
-        id: node.id,
-        lag_ms: node
-            .last_caught_up_ms
-            .filter(|caught_up| *caught_up >= 0)
-            .map(|caught_up| newest - caught_up),
-    };
+    let follower =
+        |node: &kafka_admin::QuorumReplica| RollVoter { id: node.id, lag_ms: node.behind_ms(newest) };
     let view = RollQuorum {
         leader,
         voters: quorum.voters.iter().map(follower).collect(),

@@ -1,4 +1,4 @@
-//! Controllers of a real quorum lose their votes, and what Kafka makes of that which the operator's order rests on.
+//! Controllers of a real quorum lose their votes: what Kafka does then, on which the operator's order rests.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

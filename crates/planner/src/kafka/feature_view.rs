@@ -5,8 +5,8 @@ pub const METADATA: &str = "metadata.version";
 /// The feature whose level says how the controllers find each other.
 pub const KRAFT: &str = "kraft.version";
 
-/// Characters of the longest name of a feature that is taken.
-const LONGEST_NAME: usize = 100;
+/// Bytes of the longest name of a feature that is taken note of.
+pub const LONGEST_NAME: usize = 100;
 
 /// Whether a text is a name as Kafka's features have them. Such a name may stand in a message and in a command line as it is.
 pub fn is_name(text: &str) -> bool {

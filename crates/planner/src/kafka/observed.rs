@@ -222,8 +222,15 @@ pub struct QuorumView {
     pub voters: BTreeMap<i32, String>,
     /// Observers: node id and directory id.
     pub observers: BTreeMap<i32, String>,
-    /// Milliseconds by which each voter is behind the leader; one that is not in it never had everything, or Kafka does not say.
+    /// Milliseconds by which each voter is behind the leader. A voter that is missing here never had everything, or Kafka does not say.
     pub lag_ms: BTreeMap<i32, i64>,
+}
+
+impl QuorumView {
+    /// Whether it has an active controller. Only then do the controllers say who votes.
+    pub fn has_leader(&self) -> bool {
+        self.leader >= 0
+    }
 }
 
 /// One option of a broker as it is now. The first of the layers that says something is in force, once the broker has

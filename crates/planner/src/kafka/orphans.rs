@@ -120,7 +120,6 @@ fn is_given_up(cluster: &Cluster, observed: &Observed, name: &str) -> bool {
         return true;
     }
     let Some(view) = &observed.view else { return false };
-    // The controllers say who votes only while one of them leads.
-    let Some(quorum) = view.quorum.as_ref().filter(|quorum| quorum.leader >= 0) else { return false };
+    let Some(quorum) = view.quorum.as_ref().filter(|quorum| quorum.has_leader()) else { return false };
     !view.registered_brokers.contains(&id) && !quorum.voters.contains_key(&id)
 }

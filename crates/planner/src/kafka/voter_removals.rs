@@ -17,6 +17,7 @@ use super::restart::Restart;
 use super::transitions::departure;
 use super::transitions::leaving::list;
 use crate::pod_words::is_ready;
+use crate::words;
 
 /// Pods that a message names.
 const NAMED: usize = 5;
@@ -124,13 +125,13 @@ impl Votes<'_> {
 
     /// Whether the majority of those that would be left cannot go on by itself.
     fn of_majority(&self, id: i32) -> Option<String> {
-        if self.quorum.leader < 0 {
+        if !self.quorum.has_leader() {
             return Some("the quorum has no leader".to_owned());
         }
         let left: BTreeSet<i32> = self.quorum.voters.keys().copied().filter(|other| *other != id).collect();
         let level = left.iter().filter(|other| self.is_level(**other)).count();
         if left.is_empty() {
-            return Some("it is the only one that votes".to_owned());
+            return Some("no other controller votes".to_owned());
         }
         (level <= left.len() / 2).then(|| {
             format!(
@@ -170,11 +171,9 @@ impl Votes<'_> {
 
     /// Whether pods have to restart first: this one, so that it does not join again, and others, which may know no controller that stays.
     fn of_restarts(&self, id: i32) -> Option<String> {
-        let due: Vec<&str> = self.restarts.iter().map(|restart| restart.pod.as_str()).take(NAMED).collect();
-        if !due.is_empty() {
-            let more = self.restarts.len() - due.len();
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            return Some(format!("pods {}{more} restart first", due.join(", ")));
+        if !self.restarts.is_empty() {
+            let due = self.restarts.iter().map(|restart| &restart.pod);
+            return Some(format!("pods {} restart first", words::first(due, NAMED, ", ")));
         }
         let is_bound_to_stay_out = self.live(id).is_some_and(departure::leaves_quorum);
         (!is_bound_to_stay_out).then(|| "its pod restarts first, so that it does not join again".to_owned())

@@ -398,6 +398,21 @@ fn warning(plan: &Plan, reason: &str) -> Option<String> {
 }
 
 #[test]
+fn a_deleted_pool_keeps_the_voters_of_a_fixed_list_whatever_check_is_left_out() {
+    let mut world = with_static_quorum();
+    world.kafka(|kafka| {
+        kafka["metadata"]["annotations"]["strimzi.io/skip-broker-scaledown-check"] = json!("true");
+    });
+    world.pool(CONTROLLERS, |pool| {
+        pool["metadata"]["finalizers"] = json!(["kastellan.io/drain-nodes"]);
+        pool["metadata"]["deletionTimestamp"] = json!("2026-06-01T12:00:00Z");
+    });
+    let plan = world.plan();
+    assert!(plan.finalizers.is_empty(), "{:?}", plan.finalizers);
+    assert_eq!(listed(&plan, "controllers"), ids(&[3, 4, 5]));
+}
+
+#[test]
 fn controllers_cannot_be_added_to_a_fixed_list_of_voters() {
     let refused = |plan: &Plan| warning(plan, "StaticControllerQuorum").unwrap();
     let mut world = with_static_quorum();

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::leaving::Hold;
 use super::quorum::QuorumState;
-use crate::kafka::observed::Observed;
+use crate::kafka::observed::{Observed, QuorumView};
 
 /// What it depends on whether controllers may go.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +55,8 @@ impl<'a> Departure<'a> {
         (!holding.is_empty()).then_some(Hold::Voters(holding))
     }
 
-    /// Which of the controllers that a pool keeps for now are started so that they do not join again. What was begun goes on while nobody
-    /// takes it back: a controller is not restarted for every moment in which Kafka does not answer.
+    /// Which of the controllers that a pool keeps for now are started so that they do not join again. What was begun goes on until the
+    /// resources take it back: a controller is not restarted for every moment in which Kafka does not answer.
     pub(crate) fn departing(&self, pool: &str, nodes: &BTreeSet<i32>, why: &Hold) -> BTreeSet<i32> {
         match why {
             Hold::Voters(_) => nodes.clone(),
@@ -70,7 +70,7 @@ impl<'a> Departure<'a> {
     /// Whether the quorum has a leader that tells who votes.
     fn is_answered(&self) -> bool {
         let quorum = self.observed.view.as_ref().and_then(|view| view.quorum.as_ref());
-        self.quorum.has_existed() && quorum.is_some_and(|quorum| quorum.leader >= 0)
+        self.quorum.has_existed() && quorum.is_some_and(QuorumView::has_leader)
     }
 
     /// Whether the pod of a node was started as a controller that becomes a voter by itself.

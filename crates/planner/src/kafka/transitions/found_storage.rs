@@ -57,7 +57,7 @@ pub(super) fn of(
     if volumes.iter().all(|volume| volume.kraft_metadata.is_none())
         && let Some(first) = volumes.iter_mut().min_by_key(|volume| volume.id)
     {
-        // Where the metadata log lies is not known, and an agent finds it on any volume: it is to be on one that stays.
+        // Where the metadata log lies is not known, and an agent finds it on any volume: it is to be on a volume that stays.
         first.kraft_metadata = Some(KRaftMetadataStorage::Shared);
     }
     let room = MAX_VOLUMES.saturating_sub(volumes.len());

@@ -9,7 +9,7 @@ use super::drain;
 use super::leaving::Replicas;
 use crate::kafka::cluster::{Cluster, Pool};
 use crate::kafka::existing::Existing;
-use crate::kafka::observed::Observed;
+use crate::kafka::observed::{Observed, QuorumView};
 
 /// Whether a pool is being deleted and waits for its nodes to leave.
 pub fn holds(pool: &KafkaNodePool) -> bool {
@@ -67,8 +67,7 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
 /// them. Claims go with the pool.
 fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
     let Some(view) = &observed.view else { return false };
-    // The controllers say who votes only while one of them leads.
-    if view.quorum.as_ref().is_none_or(|quorum| quorum.leader < 0) {
+    if !view.quorum.as_ref().is_some_and(QuorumView::has_leader) {
         return false;
     }
     let volumes = Existing::of(observed).pool(&pool.name).volumes;

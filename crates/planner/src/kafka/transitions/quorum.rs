@@ -61,7 +61,7 @@ impl QuorumState {
         }
         let mut voters = BTreeSet::new();
         if let Some(quorum) = observed.view.as_ref().and_then(|view| view.quorum.as_ref()) {
-            formed |= quorum.leader >= 0;
+            formed |= quorum.has_leader();
             voters = quorum.voters.keys().copied().collect();
         }
         match (fixed_list(observed, existed && !has_directory_ids), formed) {

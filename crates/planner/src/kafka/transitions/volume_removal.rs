@@ -111,9 +111,9 @@ pub(crate) struct Cordons(pub bool);
 pub(crate) struct Change {
     /// The storage that it is to have.
     pub asked: Storage,
-    /// The one that its nodes have, where anything tells of it.
+    /// The storage that its nodes have, where anything tells of it.
     pub in_use: Option<Storage>,
-    /// Volumes of that which are not in the other.
+    /// Volumes of the storage in use that are not asked for.
     pub removed: BTreeSet<i32>,
     /// Whether Kafka can keep new replicas away from a log directory.
     pub cordons: Cordons,

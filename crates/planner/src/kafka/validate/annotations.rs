@@ -48,8 +48,8 @@ pub(super) fn asked(kafka: &Kafka) -> Option<InternalSecurity> {
     read(kafka).ok()
 }
 
-/// When pods restart that a new version of the operator alone would restart. An unknown value is taken for `approval`: a hold that nobody
-/// wanted ends with one command, and a restart cannot be taken back.
+/// When pods restart that a new version of the operator alone would restart. An unknown value is taken for `approval`: a needless hold
+/// ends with one command, and a restart cannot be taken back.
 pub(super) fn operator_rolls(kafka: &Kafka, findings: &mut Findings) -> OperatorRolls {
     let key = annotations::HOLD_OPERATOR_ROLLS;
     match kafka.metadata.annotations.as_ref().and_then(|all| all.get(key)).map(|value| value.trim()) {

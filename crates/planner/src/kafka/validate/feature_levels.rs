@@ -10,7 +10,7 @@ use crate::kafka::cluster::FeatureLevels;
 use crate::kafka::feature_view::{KRAFT, METADATA, is_name};
 use crate::words::quoted;
 
-/// What the annotation asks for. One that cannot be carried out changes no level, and holds nothing else up.
+/// What the annotation asks for. An annotation that cannot be understood changes no level, and holds nothing else up.
 pub(super) fn read(kafka: &Kafka, findings: &mut Findings) -> FeatureLevels {
     let key = annotations::FEATURE_LEVELS;
     let text = kafka.metadata.annotations.as_ref().and_then(|all| all.get(key));

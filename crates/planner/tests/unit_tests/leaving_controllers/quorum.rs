@@ -49,7 +49,7 @@ spec:
              transaction.state.log.replication.factor: 1, transaction.state.log.min.isr: 1}
 ";
 
-/// Indexes of the pools: brokers 0 and 1, controllers 2 to 6, and the one that a test adds.
+/// Indexes of the pools: brokers 0 and 1 are in `a` and `b`, controllers 2 to 6 in `c`; a test may add the pool `d`.
 pub(super) const B: usize = 1;
 pub(super) const C: usize = 2;
 pub(super) const D: usize = 3;

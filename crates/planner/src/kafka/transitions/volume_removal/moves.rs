@@ -141,7 +141,7 @@ impl OfPool<'_> {
 #[derive(Default)]
 struct OnNode {
     calls: Vec<AdminCall>,
-    /// Volumes that nobody wants to leave any more, and of whose removal the broker has traces.
+    /// Volumes that are to stay after all, and of whose removal the broker has traces.
     traces: BTreeSet<i32>,
     /// Whether replicas are on their way off these. They move behind the rate until they are stopped.
     returns: bool,
