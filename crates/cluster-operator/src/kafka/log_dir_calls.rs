@@ -64,7 +64,8 @@ where
             let options = options(id).await?;
             // It is never closed.
             let _place = places.acquire().await;
-            has_place.store(true, Ordering::Relaxed);
+            // A place that the deadline itself made free comes too late.
+            has_place.store(Instant::now() < ends, Ordering::Relaxed);
             Ok::<_, Error>(BrokerLogDirs { dirs: dirs(id).await?, ..options })
         };
         let seconds = WHOLE.as_secs();
