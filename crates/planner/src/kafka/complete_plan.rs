@@ -233,7 +233,11 @@ impl Draft<'_> {
             }
             listed_of_pools.push((pool, listed));
         }
-        self.hold.decide(&pods, self.observed, &mut self.progress.waiting_for, &mut self.warnings);
+        let waiting_for = &mut self.progress.waiting_for;
+        self.plan.roll.held = self.hold.decide(&pods, self.observed, waiting_for, self.now);
+        if let Some(held) = &self.plan.roll.held {
+            self.progress.plan_is_held(held);
+        }
         for (pool, listed) in listed_of_pools {
             let manual = pod_set::manual_update(cluster, pool, self.observed);
             let own_options = &self.options.memory.own_values;
@@ -438,7 +442,7 @@ impl Draft<'_> {
         let (cluster, observed, now) = (self.cluster, self.observed, self.now);
         let desired: BTreeMap<&str, &Pod> =
             self.pods.iter().filter_map(|pod| Some((pod.metadata.name.as_deref()?, pod))).collect();
-        let mut wanted = std::mem::take(&mut self.plan.roll.wanted);
+        let Roll { mut wanted, held, .. } = std::mem::take(&mut self.plan.roll);
         if let Some(seconds) = self.hold.keep_back(&mut wanted) {
             self.plan.look_again_in(seconds);
         }
@@ -453,7 +457,7 @@ impl Draft<'_> {
         }
         self.plan.needs.extend(decided.needs);
         self.plan.needs.retain(|need| observed.silence(need).is_none());
-        self.plan.roll = Roll { wanted, ..decided.roll };
+        self.plan.roll = Roll { wanted, held, ..decided.roll };
         let events = planned_events::of(&self.plan, now);
         self.plan.events.extend(events);
         self.warnings.extend(decided.warnings);

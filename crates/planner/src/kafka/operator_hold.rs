@@ -6,12 +6,13 @@
 //! change of the resources is remembered only when every pod has it: what an operator has begun of it, the next one brings to its end.
 
 use api::annotations;
+use api::conditions::{Condition, format_time, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::ResourceExt;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{Cluster, OperatorRolls, Warning};
+use super::cluster::{Cluster, OperatorRolls};
 use super::observed::Observed;
 use super::restart::Restart;
 use crate::fingerprint;
@@ -68,6 +69,17 @@ impl Basis {
     fn was_another_operator(&self, now: &Self) -> bool {
         self.resources == now.resources && self != now
     }
+}
+
+/// A plan that waits for an approval or a maintenance window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldPlan {
+    /// The fingerprint with which a user approves it.
+    pub plan: String,
+    /// Since when it is held, to the second as the status says it.
+    pub since: Timestamp,
+    /// Which pods would restart and why, and how to approve it.
+    pub why: String,
 }
 
 /// Which restarts wait because the operator alone is the reason.
@@ -149,16 +161,16 @@ impl OperatorHold {
         takes
     }
 
-    /// Lets go what is approved, once the pods are known as they are to be, and says what is held.
+    /// Lets go what is approved, once the pods are known as they are to be; otherwise returns what is held.
     pub(super) fn decide(
         &mut self,
         pods: &[Pod],
         observed: &Observed,
         waiting_for: &mut Vec<String>,
-        warnings: &mut Vec<Warning>,
-    ) {
+        now: Timestamp,
+    ) -> Option<HeldPlan> {
         self.differs |= !pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
-        let Some(before) = &self.before else { return };
+        let before = self.before.as_ref()?;
         let plan = plan_of(pods);
         let in_window = self.asked == OperatorRolls::Window && self.window == Window::Open;
         if in_window || self.approved.as_deref() == Some(plan.as_str()) || !self.differs {
@@ -168,10 +180,10 @@ impl OperatorHold {
             waiting_for.extend(restarts.map(|restart| {
                 format!("pod {} is to be restarted: {}", restart.pod, restart.notes.join(", "))
             }));
-        } else if !self.held.is_empty() {
-            let reason = api::conditions::reasons::PLAN_HELD.to_owned();
-            warnings.push(Warning { reason, message: self.words(before, &plan) });
+            return None;
         }
+        let why = (!self.held.is_empty()).then(|| self.words(before, &plan))?;
+        Some(HeldPlan { since: held_since(observed, &plan, now), plan, why })
     }
 
     fn words(&self, before: &Basis, plan: &str) -> String {
@@ -183,8 +195,9 @@ impl OperatorHold {
         };
         let key = annotations::APPROVE_PLAN;
         let mut words = format!(
-            "plan {plan} is held: the operator {versions}, and would restart {}. To approve it: kubectl annotate kafka {} -n {} \
+            "{}the operator {versions}, and would restart {}. To approve it: kubectl annotate kafka {} -n {} \
              --overwrite {key}={plan}",
+            beginning(plan),
             first(pods, NAMED, ", "),
             self.cluster,
             self.namespace,
@@ -216,6 +229,23 @@ impl OperatorHold {
         let waits = self.asked == OperatorRolls::Window && self.window == Window::Closed;
         (waits && !self.held.is_empty()).then_some(WINDOW_LOOK_SECONDS)
     }
+}
+
+/// How the words about a plan that is held begin.
+fn beginning(plan: &str) -> String {
+    format!("plan {plan} is held: ")
+}
+
+/// Since when the status says that a plan is held. Which of its pods wait may change meanwhile.
+fn held_since(observed: &Observed, plan: &str, now: Timestamp) -> Timestamp {
+    let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
+    let said = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let is_of_it = |condition: &&Condition| {
+        condition.reason.as_deref() == Some(reasons::PLAN_HELD)
+            && condition.message.as_deref().is_some_and(|message| message.starts_with(&beginning(plan)))
+    };
+    let since = said.iter().find(is_of_it).and_then(|condition| condition.last_transition_time.clone());
+    since.unwrap_or_else(|| format_time(now)).parse().unwrap_or(now)
 }
 
 /// What identifies a plan: the pods as they are to be, as far as they restart for it. Pods that restart meanwhile for another reason

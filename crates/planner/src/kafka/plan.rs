@@ -21,6 +21,7 @@ use super::validate::Invalid;
 use crate::findings::Held;
 use pki::MaterialRequest;
 
+pub use super::operator_hold::HeldPlan;
 pub use super::planned::{Forgotten, Plan, PlannedNode, StatusPlan};
 
 /// Plans one pass over one Kafka cluster, as far as the answers in `observed` allow.

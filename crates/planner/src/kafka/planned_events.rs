@@ -27,6 +27,12 @@ pub(super) fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
             occasion: Occasion::Lasting { since: waits.since },
         });
     }
+    events.extend(plan.roll.held.iter().map(|held| PlannedEvent {
+        reason: reasons::PLAN_HELD.to_owned(),
+        text: held.why.clone(),
+        pod: None,
+        occasion: Occasion::Lasting { since: held.since },
+    }));
     events.extend(plan.undone.iter().map(|value| PlannedEvent {
         reason: reasons::CONFIGURATION_OVERRIDE_UNDONE.to_owned(),
         text: format!(

@@ -17,6 +17,7 @@ use super::config::server::quorum_fetch_timeout_ms;
 use super::lost;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
+use super::operator_hold::HeldPlan;
 use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
@@ -53,6 +54,10 @@ pub struct Roll {
     /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now, unless that was tried
     /// for a while and put off each time.
     pub waits: Option<Waiting>,
+    /// Restarts that a new version of the operator brings, and that wait until a user approves them or a maintenance window opens:
+    /// `wanted` has none of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldPlan>,
     /// What Kafka said of the pods that go now or wait; `None`: the pods alone decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<RollBasis>,

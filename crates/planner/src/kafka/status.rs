@@ -1,6 +1,6 @@
 //! The statuses of the Kafka resource and its pools.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::{Condition, format_time, merge, reasons};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
@@ -15,6 +15,7 @@ use super::cluster::{Cluster, Exposure, Listener, Pool, Warning};
 use super::features;
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::operator_hold::HeldPlan;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
 use super::transitions::{membership, pool_finalizer};
@@ -40,8 +41,8 @@ pub struct Progress {
     pub waiting_for: Vec<String>,
     /// Whether something has been waiting for so long that it counts as a failure.
     pub stuck: bool,
-    /// Since when the roll waits for more than a pod that starts.
-    pub roll_waits_since: Option<Timestamp>,
+    /// Since when what a condition says has lasted, also when its words are others by now; by the reason of the condition.
+    pub lasting: BTreeMap<&'static str, Timestamp>,
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
     /// Objects that have a name which the cluster needs and belong to another owner: the status leads no client to these.
@@ -108,10 +109,16 @@ impl Progress {
         }
     }
 
+    /// Notes that a new version of the operator restarts no pod yet.
+    pub fn plan_is_held(&mut self, held: &HeldPlan) {
+        self.lasting.insert(reasons::PLAN_HELD, held.since);
+        self.warnings.push(Warning { reason: reasons::PLAN_HELD.to_owned(), message: held.why.clone() });
+    }
+
     /// Notes that a roll waits.
     pub fn roll_waits(&mut self, waits: &Waiting, now: Timestamp) {
         if !waits.is_usual() {
-            self.roll_waits_since = Some(waits.since);
+            self.lasting.insert(reasons::ROLLING_UPDATE_WAITS, waits.since);
             self.waiting_for.insert(0, waits.why.clone());
             self.stuck |= waits.kind == WaitKind::Refused || now.duration_since(waits.since) > PATIENCE;
         }
@@ -185,9 +192,9 @@ pub fn kafka(
     }
     let mut conditions = drained_since(merge(conditions, old_conditions, now), old_conditions);
     for condition in &mut conditions {
-        // It waits since it began to, also when it waits for something else by now.
-        if condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS) {
-            condition.last_transition_time = progress.roll_waits_since.map(format_time);
+        let since = condition.reason.as_deref().and_then(|reason| progress.lasting.get(reason));
+        if let Some(since) = since {
+            condition.last_transition_time = Some(format_time(*since));
         }
     }
     said.conditions = Some(conditions);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::common::{World, condition, warning_with};
 use jiff::Timestamp;
 use planner::kafka::plan::Plan;
+use planner::plan::Occasion;
 use serde_json::json;
 
 const HOLD: &str = "kastellan.io/hold-operator-rolls";
@@ -94,6 +95,36 @@ fn a_new_version_waits_for_the_approval_of_its_very_plan() {
     world.restart("my-dual-0");
     world.run_everything();
     assert_eq!(restarts(&pass(&mut world)), ["my-dual-1", "my-dual-2"]);
+}
+
+#[test]
+fn a_held_plan_is_told_once_and_since_when_it_is_held() {
+    let mut world = settled("approval");
+    world.now = "2026-03-01T12:00:00.7Z".parse::<Timestamp>().unwrap();
+    upgrade(&mut world, "9.0.0");
+    let since = |plan: &Plan| {
+        let conditions = plan.status.kafka.as_ref().unwrap().conditions.clone().unwrap();
+        let said = conditions.into_iter().find(|one| one.reason.as_deref() == Some("PlanHeld")).unwrap();
+        let event = plan.events.iter().find(|event| event.reason == "PlanHeld").unwrap();
+        assert_eq!(Some(event.text.as_str()), said.message.as_deref());
+        let held = plan.roll.held.as_ref().unwrap().since;
+        assert_eq!(event.occasion, Occasion::Lasting { since: held }, "an event of its own");
+        assert_eq!(said.last_transition_time, Some(held.to_string()));
+        held.to_string()
+    };
+    assert_eq!(since(&pass(&mut world)), "2026-03-01T12:00:00Z");
+    // A pod restarts for another reason: the others wait as long as before.
+    world.now = "2026-03-02T12:00:00Z".parse::<Timestamp>().unwrap();
+    world.restart("my-dual-1");
+    world.run_everything();
+    assert_eq!(since(&pass(&mut world)), "2026-03-01T12:00:00Z");
+    // Another plan is held from now on.
+    upgrade(&mut world, "9.0.1");
+    assert_eq!(since(&pass(&mut world)), "2026-03-02T12:00:00Z");
+    let other = held(&pass(&mut world));
+    annotate(&mut world, APPROVE, &other);
+    let plan = pass(&mut world);
+    assert!(plan.roll.held.is_none() && plan.events.iter().all(|event| event.reason != "PlanHeld"));
 }
 
 #[test]
