@@ -4,6 +4,8 @@
 source "$(dirname "$0")/lib.sh"
 
 NAMESPACE=bench
+# One for each rack of the rolls.
+((NODES >= 3)) || NODES=3
 ROWS=()
 # row WHAT VALUE LIMIT: in the shape of e2e/bench/src/report.rs.
 row() {
@@ -22,6 +24,13 @@ bench_of() {
 bench_of_plans() {
   local rows
   rows=$(target/x86_64-unknown-linux-gnu/release/bench plan)
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
+}
+
+# bench_of_rolls: the rows of restarts, on the running cluster.
+bench_of_rolls() {
+  local rows
+  rows=$(target/x86_64-unknown-linux-gnu/release/bench rolls)
   mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }
 
@@ -53,7 +62,7 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-STEP_TOTAL=12
+STEP_TOTAL=13
 step "Compiling the operators"
 images
 step "Building Kubernetes, Helm and Kafka's image"
@@ -109,6 +118,8 @@ row "cluster-operator, MB resident (Strimzi: 265)" "$(resident kafka "$operator"
 row "topic-operator, MB resident (Strimzi: 189)" "$(resident "$NAMESPACE" "$entity" 8080)" "20"
 row "user-operator, MB resident (Strimzi: 208)" "$(resident "$NAMESPACE" "$entity" 8081)" "20"
 k delete namespace "$NAMESPACE" --wait=false >/dev/null
+step "Rolls and restarts"
+bench_of_rolls
 summary
 printf '\n%-76s %10s %10s\n' "figure" "measured" "limit"
 printf '%s\n' "${ROWS[@]}"

@@ -7,6 +7,7 @@
 
 mod error;
 mod memory;
+mod statuses;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::leader::Mandate;
+use operator_runtime::status::WantedStatuses;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::{CallOf, Completion, NeedOf, Observation, Planned, Step};
 use planner::plan::{Occasion, Plan, PlannedEvent, Statuses};
@@ -204,12 +206,14 @@ pub(crate) struct Driver<K> {
     kind: K,
     means: Means,
     memories: Memories,
+    /// What the statuses of the resources are to be.
+    statuses: WantedStatuses,
 }
 
 impl<K: Kind> Driver<K> {
     /// For a kind.
     pub(crate) fn new(kind: K, means: Means) -> Self {
-        Self { kind, means, memories: Memories::default() }
+        Self { kind, means, memories: Memories::default(), statuses: WantedStatuses::default() }
     }
 
     /// The kind.
@@ -331,6 +335,7 @@ impl<K: Kind> Driver<K> {
             StatusAfter::Changed(status) => Some(status),
             StatusAfter::Left => None,
         };
+        self.statuses.note(key, status);
         if let Some(status) = status {
             // The calls may have taken a minute.
             self.means.mandate.check()?;
@@ -473,6 +478,7 @@ impl<K: Kind> Driver<K> {
             return;
         }
         let status = status::failed(resource, planned, reason, why, clock::now());
+        self.statuses.note(key, Some(&status));
         let written = carry_out::status(&self.means.applier, self.kind.resources(), key, &status).await;
         if let Err(error) = written {
             tracing::warn!(kind = K::NAME, resource = %key, %error, "cannot say in the status why the pass failed");

@@ -24,7 +24,7 @@ use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
-use crate::kafka::roll_metric::RollMetric;
+use crate::kafka::roll_metrics::RollMetrics;
 use crate::kafka_bridge::driver::Bridges;
 use crate::kafka_connect::driver::Connects;
 use crate::kafka_connector;
@@ -128,7 +128,6 @@ async fn work(
         let clients = Clients::new(settings.longest_answer);
         let answers =
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
-        let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let room = Room::default();
         let connect = ConnectParts { pod_errors: &pod_errors, room: &room, plan: &plan_settings };
         let connects_and_connectors = start.connect(&queues, &connect)?;
@@ -140,11 +139,12 @@ async fn work(
             answers,
             events,
             pod_errors,
-            waiting,
+            roll_metrics: RollMetrics::new(metrics).context("cannot make the metrics")?,
             room,
             mandate: mandate.clone(),
         });
         let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
+        driver.kind().watch_pool_statuses(&queues.kafkas);
         running.push(kafkas);
         running.extend(connects_and_connectors);
         let namespaces = settings.namespaces.clone();

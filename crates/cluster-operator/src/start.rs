@@ -63,6 +63,7 @@ impl Start<'_> {
         ready: impl Future<Output = ()> + Send + 'static,
     ) -> (Arc<Driver<K>>, Running) {
         let driver = Arc::new(Driver::new(kind, self.means.clone()));
+        driver.watch_statuses(queue);
         let Settings { namespaces, selector, pass_deadline, resync, .. } = self.settings;
         let metrics = manner.metrics.then(|| self.metrics.of_kind(K::NAME, namespaces, selector));
         let (resync, deadline) = (manner.resync.then_some(*resync), *pass_deadline);

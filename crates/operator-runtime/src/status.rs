@@ -1,7 +1,12 @@
 //! Writes of the status sub-resource: only what differs, and never only because of a transition time.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
+use kube::core::object::HasStatus;
 use kube::core::{ApiResource, Request};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -34,6 +39,76 @@ pub fn more_than_status_changed<K: Resource>(event: &Event<'_, K>) -> bool {
         || old.labels != new.labels
         || old.annotations != new.annotations
         || old.deletion_timestamp != new.deletion_timestamp
+}
+
+/// What the statuses of a kind were last wanted to be by this process.
+///
+/// A pass compares the status that it wants with the one in the cache, and an earlier write of the same process may come there only after that:
+/// the pass found nothing to write, and the earlier status would stay. So every status that comes to the cache is compared with the last
+/// wanted one.
+#[derive(Debug, Default)]
+pub struct WantedStatuses(Mutex<HashMap<ObjectRef, u64>>);
+
+impl WantedStatuses {
+    /// Notes what the status of an object is to be, before it is written; `None`: this process has no say in it.
+    pub fn note(&self, key: &ObjectRef, status: Option<&impl Serialize>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match status {
+            Some(status) => drop(all.insert(key.clone(), sum_of(status))),
+            None => drop(all.remove(key)),
+        }
+    }
+
+    /// Whether an event brings another status than was last wanted, and nothing else that would bring a pass. Forgets objects that are gone.
+    pub fn differ<K>(&self, event: &Event<'_, K>) -> bool
+    where
+        K: Resource + HasStatus<Status: Serialize>,
+    {
+        let new = match event {
+            Event::Applied { new, .. } => new,
+            Event::Deleted { key, .. } => {
+                self.note(key, None::<&()>);
+                return false;
+            }
+        };
+        if more_than_status_changed(event) {
+            return false;
+        }
+        let wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(event.key()).copied();
+        wanted.is_some_and(|wanted| new.status().map_or(0, sum_of) != wanted)
+    }
+}
+
+/// Two statuses for which [`same_status`] holds have the same.
+fn sum_of(status: &impl Serialize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // What cannot be written as JSON is not written as a status either.
+    hash(&serde_json::to_value(status).unwrap_or_default(), &mut hasher);
+    hasher.finish()
+}
+
+fn hash(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Object(fields) => {
+            let mut said: Vec<_> = fields
+                .iter()
+                .filter(|(name, value)| *name != "lastTransitionTime" && !value.is_null())
+                .collect();
+            said.sort_by_key(|(name, _)| *name);
+            said.len().hash(hasher);
+            for (name, value) in said {
+                name.hash(hasher);
+                hash(value, hasher);
+            }
+        }
+        Value::Array(items) => {
+            items.len().hash(hasher);
+            for item in items {
+                hash(item, hasher);
+            }
+        }
+        other => other.to_string().hash(hasher),
+    }
 }
 
 /// The JSON merge patch that turns `live` into `desired`: changed fields, and `null` for fields that left. Lists are sent whole.
@@ -104,6 +179,9 @@ impl Applier {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use api::StrimziPodSet;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -152,6 +230,41 @@ mod tests {
         fn the_patch_turns_any_status_into_any_other(live in status(), desired in status()) {
             prop_assert_eq!(merged(&live, &merge_patch(&live, &desired)), desired);
         }
+
+        #[test]
+        fn statuses_have_one_sum_where_they_say_the_same(one in status(), mut other in status()) {
+            prop_assert_eq!(same_status(&one, &other), sum_of(&one) == sum_of(&other));
+            other = one.clone();
+            other["lastTransitionTime"] = json!("now");
+            other["e"] = Value::Null;
+            prop_assert!(same_status(&one, &other) && sum_of(&one) == sum_of(&other));
+        }
+    }
+
+    /// A pod set of which the status counts so many current pods.
+    fn pod_set(generation: i64, current: i32) -> Arc<StrimziPodSet> {
+        let set = json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+            "metadata": {"name": "a", "namespace": "ns", "uid": "1", "generation": generation},
+            "spec": {"selector": {}, "pods": []}, "status": {"currentPods": current}});
+        Arc::new(serde_json::from_value(set).unwrap())
+    }
+
+    #[test]
+    fn a_status_that_was_written_before_and_comes_late_is_told_from_the_wanted_one() {
+        let (statuses, key) = (WantedStatuses::default(), ObjectRef::new("ns", "a"));
+        let comes = |old: &Arc<StrimziPodSet>, new: &Arc<StrimziPodSet>| {
+            statuses.differ(&Event::Applied { key: &key, old: Some(old), new })
+        };
+        let (one, none) = (pod_set(1, 1), pod_set(1, 0));
+        assert!(!comes(&one, &none), "nothing is wanted");
+        // The pass that wants the second status finds it in the cache, since the write of the first is not there yet.
+        statuses.note(&key, none.status.as_ref());
+        statuses.note(&key, one.status.as_ref());
+        assert!(comes(&one, &none), "the write of the first status comes");
+        assert!(!comes(&none, &one), "it is as wanted");
+        assert!(!comes(&one, &pod_set(2, 0)), "what is wished changed, which brings a pass anyway");
+        statuses.differ(&Event::Deleted { key: &key, old: &one, told: None });
+        assert!(!comes(&one, &none), "it is forgotten");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod paper;
 mod pass;
 mod plan;
 mod report;
+mod rolls;
 mod settled;
 mod single;
 mod topics;
@@ -63,6 +64,8 @@ enum What {
     },
     /// The planner alone: one plan of a large cluster that rolls.
     Plan,
+    /// Rolls of Kafka clusters, and restarts for changes, on the Kubernetes that KUBECONFIG points at, with the chart installed.
+    Rolls,
     /// Passes over one cluster in memory, as `clusters` measures them too.
     Pass {
         /// How many clusters are cached beside it.
@@ -129,6 +132,7 @@ async fn main() -> anyhow::Result<()> {
         What::Connectors { operator, count } => connectors::run(&operator, count).await,
         What::Exporter { exporter, count } => exporter::run(&exporter, count).await,
         What::Plan => plan::run(),
+        What::Rolls => rolls::run().await,
         What::Pass { cached } => pass::run(&cached).await,
     }
 }

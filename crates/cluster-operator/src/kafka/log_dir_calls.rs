@@ -1,7 +1,7 @@
 //! What brokers are asked about their log directories, and the calls that move replicas between those of one broker. No policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -37,12 +37,21 @@ const LONGEST_VALUE: usize = 16 << 10;
 
 /// What each of these brokers says of its log directories; of those with these paths, with replicas. Answers that came are kept however many
 /// others do not come. A broker that tells no options takes nothing from the others; a broker that tells these and is silent then keeps one of
-/// the few places for a while, and where many do so, the last brokers are not asked in time.
+/// the few places for a while, and where many do so, the last brokers are not asked in time: these are among the first of a later look.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
     let admin = admin.within(SILENT);
     let options = |id| options(&admin, id);
     let dirs = |id| dirs(&admin, id, &asked[&id]);
-    each(asked.keys().copied(), options, dirs).await
+    let look = LOOKS.fetch_add(1, Ordering::Relaxed);
+    each(in_turn(asked.keys().copied().collect(), look), options, dirs).await
+}
+
+/// The brokers in the order in which a look asks them: each look begins behind those that had the first places in the one before.
+fn in_turn(mut brokers: Vec<i32>, look: usize) -> Vec<i32> {
+    let behind = look.wrapping_mul(LONG_AT_A_TIME).checked_rem(brokers.len()).unwrap_or_default();
+    brokers.rotate_left(behind);
+    brokers
 }
 
 /// Asks each broker for its options, and then for its directories.
@@ -272,6 +281,19 @@ mod tests {
         assert_eq!((view.brokers[&2].rate.as_deref(), &view.brokers[&2].dirs), (Some("2"), &told(2)));
         assert_eq!(view.silent.len(), 21);
         assert!(view.silent[&1].contains("within 12 s"), "{}", view.silent[&1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn brokers_that_never_tell_their_directories_keep_no_other_from_being_asked_for_good() {
+        let options = async |_| Ok(BrokerLogDirs::default());
+        // More of them than there are places, and each keeps its place to the end.
+        let dirs = async |id: i32| if id < 6 { std::future::pending().await } else { Ok(told(1)) };
+        let mut answered = BTreeSet::new();
+        for look in 0..3 {
+            answered.extend(each(in_turn((0..9).collect(), look), options, dirs).await.brokers.into_keys());
+        }
+        assert_eq!(answered, BTreeSet::from([6, 7, 8]));
+        assert!(in_turn(Vec::new(), 7).is_empty());
     }
 
     #[tokio::test(start_paused = true)]

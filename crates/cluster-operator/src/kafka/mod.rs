@@ -17,7 +17,7 @@ pub mod option_calls;
 pub(crate) mod reconcile;
 pub(crate) mod restart_pods;
 pub mod roll_calls;
-pub(crate) mod roll_metric;
+pub(crate) mod roll_metrics;
 pub mod silent_brokers;
 mod trial_writes;
 mod views;

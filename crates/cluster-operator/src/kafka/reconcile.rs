@@ -18,6 +18,8 @@ use operator_runtime::clock;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::Events;
 use operator_runtime::leader::Mandate;
+use operator_runtime::queue::Queue;
+use operator_runtime::status::WantedStatuses;
 use operator_runtime::watch::ObjectRef;
 use serde_json::json;
 
@@ -25,8 +27,9 @@ use self::refusals::Refusals;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::option_calls;
-use super::roll_metric::RollMetric;
+use super::roll_metrics::RollMetrics;
 use crate::caches::Caches;
+use crate::controller::add_cluster;
 use crate::deleted_pods::{DeletedPods, uids};
 use crate::kind::Error;
 use crate::lock::lock;
@@ -70,8 +73,8 @@ pub(crate) struct Parts {
     pub events: Events,
     /// Why pods could not be made, deleted or changed.
     pub pod_errors: PodErrors,
-    /// How long rolls have been waiting.
-    pub waiting: RollMetric,
+    /// How long restarts have been waiting.
+    pub roll_metrics: RollMetrics,
     /// The room for plans of all kinds.
     pub room: Room,
     /// Whether this process leads.
@@ -86,7 +89,7 @@ pub(crate) struct Reconciler {
     answers: Answers,
     events: Events,
     pod_errors: PodErrors,
-    waiting: RollMetric,
+    roll_metrics: RollMetrics,
     mandate: Mandate,
     /// How many large clusters are planned at a time.
     room: Room,
@@ -94,6 +97,8 @@ pub(crate) struct Reconciler {
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
     deleted_pods: DeletedPods,
+    /// What the statuses of node pools are to be.
+    pool_statuses: Arc<WantedStatuses>,
     /// Since when it is known of clusters that their resource is gone, while something is left to clear up.
     gone_since: Mutex<HashMap<ObjectRef, Timestamp>>,
 }
@@ -101,7 +106,8 @@ pub(crate) struct Reconciler {
 impl Reconciler {
     /// From the parts that all passes share.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { caches, applier, observer, answers, events, pod_errors, waiting, room, mandate } = parts;
+        let Parts { caches, applier, observer, answers, events, pod_errors, roll_metrics, room, mandate } =
+            parts;
         Self {
             caches,
             applier,
@@ -109,14 +115,25 @@ impl Reconciler {
             answers,
             events,
             pod_errors,
-            waiting,
+            roll_metrics,
             mandate,
             room,
             memories: Mutex::default(),
             seen: Mutex::default(),
             deleted_pods: DeletedPods::default(),
+            pool_statuses: Arc::default(),
             gone_since: Mutex::default(),
         }
+    }
+
+    /// Brings another pass when the status of a node pool is not the last wanted one.
+    pub(crate) fn watch_pool_statuses(&self, queue: &Queue<ObjectRef>) {
+        let (statuses, queue) = (Arc::clone(&self.pool_statuses), queue.clone());
+        self.caches.pools.on_change(move |event| {
+            if statuses.differ(event) {
+                add_cluster(&queue, &**event.latest());
+            }
+        });
     }
 
     /// Waits until every cache is filled.

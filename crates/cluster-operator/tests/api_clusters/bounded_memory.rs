@@ -67,6 +67,15 @@ impl Tenants {
     }
 }
 
+/// A server of one test. It ends with the test, also with one that fails: the gigabytes that it holds are missing elsewhere.
+struct Own(&'static ApiServer);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 fn labelled(kind: &str, name: &str, cluster: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": kind, "data": data, "metadata": {"name": name,
         "labels": {"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"}}})
@@ -266,6 +275,7 @@ async fn mirrors(tenants: &Tenants) {
 async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     // A server of its own, which gives its memory back at the end: it keeps every state of all the large resources.
     let server: &'static ApiServer = Box::leak(Box::new(start_unbounded_server().await));
+    let _own = Own(server);
     let hostile = World::with(server, "hostile", Fate::Running).await;
     let others = World::with(server, "others", Fate::Running).await;
     let watched = format!("watchNamespaces={{{}}}", others.namespace);
@@ -357,7 +367,6 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     let operator = Process::start(&tenants.hostile, &values, None, &log).await;
     tenants.others_are_served(&operator, "a start in the middle of all that").await;
     drop(operator);
-    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,6 +123,23 @@ async fn what_somebody_changes_by_hand_is_put_right() {
 }
 
 #[tokio::test]
+async fn a_status_that_is_written_over_is_put_right_at_once() {
+    let world = World::start("statuses").await;
+    world.usual("c").await;
+    for (kind, name, field, value) in [
+        ("StrimziPodSet", "c-dual", "currentPods", json!(7)),
+        ("Kafka", "c", "listeners", json!([])),
+        ("KafkaNodePool", "dual", "nodeIds", json!([])),
+    ] {
+        let right = world.get(kind, name).await.data["status"][field].clone();
+        let patch = Patch::Merge(json!({"status": {field: value}}));
+        world.api(kind).patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+        let words = format!("has its {field} again");
+        world.promptly(kind, name, &words, |now| now.data["status"][field] == right).await;
+    }
+}
+
+#[tokio::test]
 async fn a_label_of_a_resource_reaches_its_objects_and_restarts_nothing() {
     let world = World::start("labels").await;
     world.usual("c").await;

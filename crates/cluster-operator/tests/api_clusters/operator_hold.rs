@@ -3,10 +3,11 @@
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use serde_json::json;
-use test_support::ApiServer;
 use test_support::stand_in::Fate;
+use test_support::{ApiServer, wait};
 
-use crate::world::{World, condition, kafka, pool};
+use crate::restarts::events;
+use crate::world::{DEADLINE, World, condition, kafka, pool};
 
 const NEW_IMAGE: &str = "registry.example.com/kafka:another";
 
@@ -40,6 +41,17 @@ async fn pods_stay_with_a_new_operator_until_its_plan_is_approved() {
     world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     let now = world.get("Pod", "c-dual-0").await;
     assert_eq!((now.uid(), now.metadata.deletion_timestamp), (before.uid(), None));
+    let metric = format!("kastellan_plan_held_seconds{{name=\"c\",namespace=\"{}\"}}", world.namespace);
+    assert!(
+        world.metrics.render().unwrap().contains(&metric),
+        "for how long the plan has been held is a metric"
+    );
+    let said = || async {
+        let events = events(&world, "PlanHeld", None).await;
+        Some(events.first()?.data["note"].as_str()?.contains("kastellan.io/approve-plan="))
+            .filter(|said| *said)
+    };
+    wait::until(DEADLINE, "an event says how to approve it", said).await.unwrap();
 
     let approval = json!({"metadata": {"annotations": {"kastellan.io/approve-plan": held(&kafka)}}});
     world.patch("Kafka", "c", approval).await;
@@ -48,4 +60,5 @@ async fn pods_stay_with_a_new_operator_until_its_plan_is_approved() {
     };
     world.until("Pod", "c-dual-0", "is a new pod with the new image", is_new).await;
     world.until("Kafka", "c", "holds nothing any more", |kafka| held(kafka).is_none()).await;
+    assert!(!world.metrics.render().unwrap().contains(&metric), "nothing is held any more");
 }

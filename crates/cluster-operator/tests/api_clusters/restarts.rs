@@ -54,7 +54,7 @@ async fn an_unready_broker_is_not_restarted_while_kafka_has_not_said_that_it_may
 }
 
 /// Events with this reason that are about the pod, or about no pod where there is none.
-async fn events(world: &World, reason: &str, pod: Option<&str>) -> Vec<DynamicObject> {
+pub(crate) async fn events(world: &World, reason: &str, pod: Option<&str>) -> Vec<DynamicObject> {
     let all = world.api("Event").list(&ListParams::default()).await.unwrap();
     let found = all
         .items

@@ -142,11 +142,12 @@ impl Kind for Reconciler {
         if !matches!(view, ClusterView::Live(_)) {
             return Ok(());
         }
-        self.waiting.show(key, plan.roll.waits.as_ref(), clock::now());
+        self.roll_metrics.show(key, plan, clock::now());
         self.log_wait(key, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         for (name, status) in &plan.status.pools {
             let pool = ObjectRef::new(&key.namespace, name);
+            self.pool_statuses.note(&pool, Some(status));
             carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
         }
         self.certificates_taken_up(key, plan).await;

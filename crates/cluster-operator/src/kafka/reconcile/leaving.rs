@@ -26,7 +26,7 @@ impl Reconciler {
             self.observer.forget(key);
             self.memory(|memory| drop(memory.remove(key)));
             self.deleted_pods.forget(key);
-            self.waiting.remove(key);
+            self.roll_metrics.remove(key);
         }
         let seen = lock(&self.seen).contains(key);
         let gone_since = (!terminating).then(|| {
