@@ -311,7 +311,7 @@ fn add_owner<K: Resource>(queues: &Queues, object: &K) {
 }
 
 /// Leads to the Kafka resource that the label `strimzi.io/cluster` names.
-pub(crate) fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
+fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
     if let (Some(namespace), Some(cluster)) = (object.meta().namespace.as_ref(), owners::cluster_of(object)) {
         queue.add(ObjectRef::new(namespace, cluster));
     }

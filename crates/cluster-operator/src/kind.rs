@@ -250,12 +250,16 @@ impl<K: Kind> Driver<K> {
         let resources = self.kind.resources();
         if !resources.contains(key) && resources.unreadable(key).is_none() {
             self.memories.forget(key);
+            self.statuses.forget(key);
             self.kind.forget(key);
         }
         let (mut observed, place) = match self.kind.observe(key).await {
             Ok(Seen::Live(observed)) => (observed, None),
             Ok(Seen::Placed(observed, place)) => (observed, Some(place)),
-            Ok(Seen::Settled(outcome)) => return Ok(outcome),
+            Ok(Seen::Settled(outcome)) => {
+                self.statuses.forget(key);
+                return Ok(outcome);
+            }
             Err(error) => return self.failed(key, resources.get(key).as_ref(), None, error).await,
         };
         let mut plan = match self.complete(key, &mut observed).await {
@@ -335,7 +339,10 @@ impl<K: Kind> Driver<K> {
             StatusAfter::Changed(status) => Some(status),
             StatusAfter::Left => None,
         };
-        self.statuses.note(key, status);
+        match status {
+            Some(status) => self.statuses.note(key, status),
+            None => self.statuses.forget(key),
+        }
         if let Some(status) = status {
             // The calls may have taken a minute.
             self.means.mandate.check()?;
@@ -391,8 +398,8 @@ impl<K: Kind> Driver<K> {
 
     /// Publishes what lasts and was not published yet.
     fn announce(&self, key: &ObjectRef, observed: &K::Observed, events: &[PlannedEvent]) {
-        let lasting = events.iter().filter_map(|event| match event.occasion {
-            Occasion::Lasting { since } => Some((event, (event.reason.clone(), since))),
+        let lasting = events.iter().filter_map(|event| match &event.occasion {
+            Occasion::Lasting { episode } => Some((event, (event.reason.clone(), episode.clone()))),
             Occasion::Restart | Occasion::OptionChanged { .. } | Occasion::Called { .. } => None,
         });
         let lasting: Vec<_> = lasting.collect();
@@ -478,7 +485,7 @@ impl<K: Kind> Driver<K> {
             return;
         }
         let status = status::failed(resource, planned, reason, why, clock::now());
-        self.statuses.note(key, Some(&status));
+        self.statuses.note(key, &status);
         let written = carry_out::status(&self.means.applier, self.kind.resources(), key, &status).await;
         if let Err(error) = written {
             tracing::warn!(kind = K::NAME, resource = %key, %error, "cannot say in the status why the pass failed");

@@ -231,7 +231,7 @@ fn everything() -> Numbers {
             approval: None,
         }],
         events: vec![
-            event("Lasts", Occasion::Lasting { since: Timestamp::UNIX_EPOCH }),
+            event("Lasts", Occasion::Lasting { episode: "1".to_owned() }),
             event("Called0", Occasion::Called { call: 0, action: "Count", is_warning: false }),
             event("Called1", Occasion::Called { call: 1, action: "Count", is_warning: false }),
         ],

@@ -50,13 +50,15 @@ pub fn more_than_status_changed<K: Resource>(event: &Event<'_, K>) -> bool {
 pub struct WantedStatuses(Mutex<HashMap<ObjectRef, u64>>);
 
 impl WantedStatuses {
-    /// Notes what the status of an object is to be, before it is written; `None`: this process has no say in it.
-    pub fn note(&self, key: &ObjectRef, status: Option<&impl Serialize>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match status {
-            Some(status) => drop(all.insert(key.clone(), sum_of(status))),
-            None => drop(all.remove(key)),
-        }
+    /// Notes what the status of an object is to be, before it is written.
+    pub fn note(&self, key: &ObjectRef, status: &impl Serialize) {
+        let sum = sum_of(status);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sum);
+    }
+
+    /// This process has no say in the status of an object any more.
+    pub fn forget(&self, key: &ObjectRef) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Whether an event brings another status than was last wanted, and nothing else that would bring a pass. Forgets objects that are gone.
@@ -67,7 +69,7 @@ impl WantedStatuses {
         let new = match event {
             Event::Applied { new, .. } => new,
             Event::Deleted { key, .. } => {
-                self.note(key, None::<&()>);
+                self.forget(key);
                 return false;
             }
         };
@@ -258,8 +260,8 @@ mod tests {
         let (one, none) = (pod_set(1, 1), pod_set(1, 0));
         assert!(!comes(&one, &none), "nothing is wanted");
         // The pass that wants the second status finds it in the cache, since the write of the first is not there yet.
-        statuses.note(&key, none.status.as_ref());
-        statuses.note(&key, one.status.as_ref());
+        statuses.note(&key, &none.status);
+        statuses.note(&key, &one.status);
         assert!(comes(&one, &none), "the write of the first status comes");
         assert!(!comes(&none, &one), "it is as wanted");
         assert!(!comes(&one, &pod_set(2, 0)), "what is wished changed, which brings a pass anyway");

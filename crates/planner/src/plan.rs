@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use objects::{Deletion, FinalizerChange, Write};
 use serde::Serialize;
 
@@ -124,8 +123,8 @@ pub enum Occasion {
     Restart,
     /// Once while this lasts, as a warning.
     Lasting {
-        /// Since when.
-        since: Timestamp,
+        /// What tells it from another of the same reason, for example since when it lasts.
+        episode: String,
     },
     /// When Kafka has taken the change of this option, as a warning.
     OptionChanged {

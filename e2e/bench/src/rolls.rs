@@ -69,20 +69,22 @@ async fn three_nodes(scenario: &Scenario) -> anyhow::Result<()> {
     cluster.restarted("another template", before, 3).await?;
 
     let before = cluster.pods().await?;
-    let former = cluster.shown_certificates().await?;
+    let former = cluster.annotations(annotations::CUSTOM_LISTENER_CERT_THUMBPRINTS).await?;
     scenario.apply_value(&certificate_of_listener(2).await?).await?;
-    let is_new = |kafka: Option<&Kafka>| e2e::is_ready(kafka) && certificates(kafka) != former;
-    scenario.until::<Kafka>(NAME, "another certificate of the listener", DEADLINE, is_new).await?;
+    cluster.until_others(annotations::CUSTOM_LISTENER_CERT_THUMBPRINTS, &former).await?;
     cluster.restarted("another certificate of a listener", before, 0).await?;
 
     let before = cluster.pods().await?;
+    let former = cluster.annotations(annotations::TRUST_BUNDLE_HASH).await?;
     cluster.annotate_secret("cluster-ca-cert", annotations::FORCE_RENEW).await?;
-    cluster.until_all_trust_another(&before).await?;
+    cluster.until_others(annotations::TRUST_BUNDLE_HASH, &former).await?;
     cluster.restarted("the renewal of the cluster's authority", before, 0).await?;
 
     let before = cluster.pods().await?;
+    let former = cluster.annotations(annotations::SERVER_CERT_HASH).await?;
     cluster.annotate_secret("cluster-ca", annotations::FORCE_REPLACE).await?;
-    cluster.until_all_trust_another(&before).await?;
+    cluster.until_others(annotations::SERVER_CERT_HASH, &former).await?;
+    cluster.until_one_authority().await?;
     cluster.restarted("another key of the cluster's authority", before, 0).await?;
 
     let before = cluster.pods().await?;
@@ -157,21 +159,38 @@ impl Cluster<'_> {
         Ok(())
     }
 
-    async fn shown_certificates(&self) -> anyhow::Result<Vec<String>> {
-        Ok(certificates(Some(&self.scenario.api::<Kafka>().get(self.name).await?)))
+    /// An annotation of every pod, by the name of the pod.
+    async fn annotations(&self, key: &str) -> anyhow::Result<BTreeMap<String, Option<String>>> {
+        let api = self.scenario.api::<Pod>();
+        let mut found = BTreeMap::new();
+        for pod in self.pods().await?.into_keys() {
+            let value = api.get(&pod).await?.annotations().get(key).cloned();
+            found.insert(pod, value);
+        }
+        Ok(found)
     }
 
-    /// Waits until every pod trusts exactly one authority, and another certificate of an authority than now.
-    async fn until_all_trust_another(&self, pods: &Pods) -> anyhow::Result<()> {
-        let api = self.scenario.api::<Pod>();
-        let trusted = |pod: &Pod| pod.annotations().get(annotations::TRUSTED_CLUSTER_CAS).cloned();
-        for pod in pods.keys() {
-            let former = trusted(&api.get(pod).await?);
+    /// Waits until an annotation of every pod is another one than it was.
+    async fn until_others(&self, key: &str, former: &BTreeMap<String, Option<String>>) -> anyhow::Result<()> {
+        for (pod, former) in former {
             let is_another = |found: Option<&Pod>| {
-                let now = found.and_then(trusted);
-                now != former && now.is_some_and(|now| !now.contains(','))
+                found.is_some_and(|found| {
+                    is_pod_ready(found) && found.annotations().get(key) != former.as_ref()
+                })
             };
-            self.scenario.until::<Pod>(pod, "trust in another certificate", DEADLINE, is_another).await?;
+            self.scenario.until::<Pod>(pod, key, DEADLINE, is_another).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every pod trusts one authority alone.
+    async fn until_one_authority(&self) -> anyhow::Result<()> {
+        for pod in self.pods().await?.into_keys() {
+            let trusts_one = |found: Option<&Pod>| {
+                let trusted = found.and_then(|pod| pod.annotations().get(annotations::TRUSTED_CLUSTER_CAS));
+                trusted.is_some_and(|trusted| !trusted.contains(','))
+            };
+            self.scenario.until::<Pod>(&pod, "trust in one authority", DEADLINE, trusts_one).await?;
         }
         Ok(())
     }
@@ -214,9 +233,17 @@ async fn roll(scenario: &Scenario, cluster: &str, pool: &str) -> anyhow::Result<
     let (mut starts, mut cpu) = (0.0, 0.0);
     for pod in before.keys() {
         starts += start_of(&scenario.api::<Pod>().get(pod).await?)?;
-        let read = ["exec", pod, "--container", "kafka", "--", "sh", "-c", "cat /proc/[0-9]*/stat"];
-        // A process that ends meanwhile is none of Kafka's.
-        cpu += scenario.kubectl(&read).await.map_or(0.0, |text| text.lines().map(cpu_of).sum());
+        let read = [
+            "exec",
+            pod,
+            "--container",
+            "kafka",
+            "--",
+            "sh",
+            "-c",
+            "cat /proc/[0-9]*/stat 2>/dev/null || true",
+        ];
+        cpu += scenario.kubectl(&read).await?.lines().map(cpu_of).sum::<f64>();
     }
     Ok(Roll { took, starts, cpu })
 }
@@ -242,15 +269,6 @@ fn cpu_of(line: &str) -> f64 {
     let ticks: f64 =
         rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
     ticks / TICKS
-}
-
-fn certificates(kafka: Option<&Kafka>) -> Vec<String> {
-    let listeners = kafka.and_then(|kafka| kafka.status.as_ref()?.listeners.as_ref());
-    listeners
-        .into_iter()
-        .flatten()
-        .flat_map(|listener| listener.certificates.clone().unwrap_or_default())
-        .collect()
 }
 
 fn pool(cluster: &str, name: &str, roles: &[&str], replicas: i32) -> Value {

@@ -1,7 +1,8 @@
 //! What brokers are asked about their log directories, and the calls that move replicas between those of one broker. No policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -39,19 +40,22 @@ const LONGEST_VALUE: usize = 16 << 10;
 /// others do not come. A broker that tells no options takes nothing from the others; a broker that tells these and is silent then keeps one of
 /// the few places for a while, and where many do so, the last brokers are not asked in time: these are among the first of a later look.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
-    static LOOKS: AtomicUsize = AtomicUsize::new(0);
     let admin = admin.within(SILENT);
     let options = |id| options(&admin, id);
     let dirs = |id| dirs(&admin, id, &asked[&id]);
-    let look = LOOKS.fetch_add(1, Ordering::Relaxed);
-    each(in_turn(asked.keys().copied().collect(), look), options, dirs).await
+    each(from_any(asked.keys().copied().collect(), any_number()), options, dirs).await
 }
 
-/// The brokers in the order in which a look asks them: each look begins behind those that had the first places in the one before.
-fn in_turn(mut brokers: Vec<i32>, look: usize) -> Vec<i32> {
-    let behind = look.wrapping_mul(LONG_AT_A_TIME).checked_rem(brokers.len()).unwrap_or_default();
-    brokers.rotate_left(behind);
+/// The brokers in the order in which a look asks them: each look begins somewhere else.
+fn from_any(mut brokers: Vec<i32>, number: usize) -> Vec<i32> {
+    let first = number.checked_rem(brokers.len()).unwrap_or_default();
+    brokers.rotate_left(first);
     brokers
+}
+
+/// A number that is another one each time.
+fn any_number() -> usize {
+    usize::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default()
 }
 
 /// Asks each broker for its options, and then for its directories.
@@ -290,10 +294,11 @@ mod tests {
         let dirs = async |id: i32| if id < 6 { std::future::pending().await } else { Ok(told(1)) };
         let mut answered = BTreeSet::new();
         for look in 0..3 {
-            answered.extend(each(in_turn((0..9).collect(), look), options, dirs).await.brokers.into_keys());
+            let brokers = from_any((0..9).collect(), look * 4);
+            answered.extend(each(brokers, options, dirs).await.brokers.into_keys());
         }
         assert_eq!(answered, BTreeSet::from([6, 7, 8]));
-        assert!(in_turn(Vec::new(), 7).is_empty());
+        assert!(from_any(Vec::new(), 7).is_empty());
     }
 
     #[tokio::test(start_paused = true)]

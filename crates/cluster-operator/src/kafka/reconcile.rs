@@ -29,10 +29,10 @@ use super::observe::Observer;
 use super::option_calls;
 use super::roll_metrics::RollMetrics;
 use crate::caches::Caches;
-use crate::controller::add_cluster;
 use crate::deleted_pods::{DeletedPods, uids};
 use crate::kind::Error;
 use crate::lock::lock;
+use crate::node_pools;
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
 use crate::unreadable;
@@ -128,10 +128,12 @@ impl Reconciler {
 
     /// Brings another pass when the status of a node pool is not the last wanted one.
     pub(crate) fn watch_pool_statuses(&self, queue: &Queue<ObjectRef>) {
-        let (statuses, queue) = (Arc::clone(&self.pool_statuses), queue.clone());
+        let (statuses, queue, known) = (Arc::clone(&self.pool_statuses), queue.clone(), self.caches.clone());
         self.caches.pools.on_change(move |event| {
             if statuses.differ(event) {
-                add_cluster(&queue, &**event.latest());
+                for cluster in node_pools::concerned(&known, event.latest()) {
+                    queue.add(cluster);
+                }
             }
         });
     }

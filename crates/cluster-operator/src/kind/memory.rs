@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use operator_runtime::watch::ObjectRef;
 
 use crate::lock::lock;
@@ -16,8 +15,8 @@ const OUTDATED: Duration = Duration::from_millis(200);
 /// How often that pause is doubled.
 const OUTDATED_DOUBLINGS: u32 = 6;
 
-/// Something that lasts and is announced once: its reason, and since when.
-pub(super) type Episode = (String, Timestamp);
+/// Something that lasts and is announced once: its reason, and what tells it from another of that.
+pub(super) type Episode = (String, String);
 
 /// What is remembered of one resource.
 #[derive(Debug, Default)]

@@ -131,6 +131,8 @@ async fn a_status_that_is_written_over_is_put_right_at_once() {
         ("Kafka", "c", "listeners", json!([])),
         ("KafkaNodePool", "dual", "nodeIds", json!([])),
     ] {
+        // No pass is under way that would put it right as well.
+        world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
         let right = world.get(kind, name).await.data["status"][field].clone();
         let patch = Patch::Merge(json!({"status": {field: value}}));
         world.api(kind).patch_status(name, &PatchParams::default(), &patch).await.unwrap();

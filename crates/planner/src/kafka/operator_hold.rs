@@ -194,13 +194,13 @@ impl OperatorHold {
             format!("is now version {}, and was {}", self.basis.operator, quoted(&before.operator))
         };
         let key = annotations::APPROVE_PLAN;
+        // The command comes first: an event has room for a part of what may follow.
         let mut words = format!(
-            "{}the operator {versions}, and would restart {}. To approve it: kubectl annotate kafka {} -n {} \
-             --overwrite {key}={plan}",
+            "{}to approve it: kubectl annotate kafka {} -n {} --overwrite {key}={plan}; the operator {versions}, and would restart {}",
             beginning(plan),
-            first(pods, NAMED, ", "),
             self.cluster,
             self.namespace,
+            first(pods, NAMED, ", "),
         );
         if self.asked == OperatorRolls::Window && self.window == Window::Closed {
             words.push_str("; it goes by itself in the next maintenance window");

@@ -24,14 +24,14 @@ pub(super) fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
             reason: reasons::ROLLING_UPDATE_WAITS.to_owned(),
             text: waits.why.clone(),
             pod: None,
-            occasion: Occasion::Lasting { since: waits.since },
+            occasion: Occasion::Lasting { episode: waits.since.to_string() },
         });
     }
     events.extend(plan.roll.held.iter().map(|held| PlannedEvent {
         reason: reasons::PLAN_HELD.to_owned(),
         text: held.why.clone(),
         pod: None,
-        occasion: Occasion::Lasting { since: held.since },
+        occasion: Occasion::Lasting { episode: held.plan.clone() },
     }));
     events.extend(plan.undone.iter().map(|value| PlannedEvent {
         reason: reasons::CONFIGURATION_OVERRIDE_UNDONE.to_owned(),

@@ -108,7 +108,7 @@ fn a_held_plan_is_told_once_and_since_when_it_is_held() {
         let event = plan.events.iter().find(|event| event.reason == "PlanHeld").unwrap();
         assert_eq!(Some(event.text.as_str()), said.message.as_deref());
         let held = plan.roll.held.as_ref().unwrap().since;
-        assert_eq!(event.occasion, Occasion::Lasting { since: held }, "an event of its own");
+        assert_eq!(event.occasion, Occasion::Lasting { episode: self::held(plan) }, "once for each plan");
         assert_eq!(said.last_transition_time, Some(held.to_string()));
         held.to_string()
     };

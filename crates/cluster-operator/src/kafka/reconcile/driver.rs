@@ -140,6 +140,7 @@ impl Kind for Reconciler {
 
     async fn before(&self, key: &ObjectRef, view: &ClusterView, plan: &Plan) -> Result<(), Error> {
         if !matches!(view, ClusterView::Live(_)) {
+            self.roll_metrics.remove(key);
             return Ok(());
         }
         self.roll_metrics.show(key, plan, clock::now());
@@ -147,7 +148,7 @@ impl Kind for Reconciler {
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         for (name, status) in &plan.status.pools {
             let pool = ObjectRef::new(&key.namespace, name);
-            self.pool_statuses.note(&pool, Some(status));
+            self.pool_statuses.note(&pool, status);
             carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
         }
         self.certificates_taken_up(key, plan).await;
