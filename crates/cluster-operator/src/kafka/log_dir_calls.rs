@@ -38,7 +38,7 @@ const LONGEST_VALUE: usize = 16 << 10;
 
 /// What each of these brokers says of its log directories; of those with these paths, with replicas. Answers that came are kept however many
 /// others do not come. A broker that tells no options takes nothing from the others; a broker that tells these and is silent then keeps one of
-/// the few places for a while, and where many do so, the last brokers are not asked in time: these are among the first of a later look.
+/// the few places for a while, and where many do so, the last brokers are not asked in time. Each look begins with a broker chosen by chance, so that these are not always the same.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
     let admin = admin.within(SILENT);
     let options = |id| options(&admin, id);
@@ -46,14 +46,14 @@ pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> Log
     each(from_any(asked.keys().copied().collect(), any_number()), options, dirs).await
 }
 
-/// The brokers in the order in which a look asks them: each look begins somewhere else.
+/// The brokers in the order in which a look asks them, beginning with the one that a number leads to.
 fn from_any(mut brokers: Vec<i32>, number: usize) -> Vec<i32> {
     let first = number.checked_rem(brokers.len()).unwrap_or_default();
     brokers.rotate_left(first);
     brokers
 }
 
-/// A number that is another one each time.
+/// A number by chance.
 fn any_number() -> usize {
     usize::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default()
 }

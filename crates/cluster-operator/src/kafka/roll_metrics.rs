@@ -46,7 +46,7 @@ impl RollMetrics {
         set(&self.held, key, plan.roll.held.as_ref().map(|held| held.since), now);
     }
 
-    /// The cluster is gone, or nothing is planned for it, as for one that is paused.
+    /// The cluster is gone, or nothing is planned for it, as for a paused cluster.
     pub(crate) fn remove(&self, key: &ObjectRef) {
         for gauge in [&self.waiting, &self.held] {
             set(gauge, key, None, Timestamp::UNIX_EPOCH);

@@ -67,7 +67,7 @@ impl Tenants {
     }
 }
 
-/// A server of one test. It ends with the test, also with one that fails: the gigabytes that it holds are missing elsewhere.
+/// The API server of one test. It ends with the test, also with a test that fails: the gigabytes that the server holds are missing elsewhere.
 struct Own(&'static ApiServer);
 
 impl Drop for Own {
