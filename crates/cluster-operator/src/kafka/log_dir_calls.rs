@@ -38,7 +38,8 @@ const LONGEST_VALUE: usize = 16 << 10;
 
 /// What each of these brokers says of its log directories; of those with these paths, with replicas. Answers that came are kept however many
 /// others do not come. A broker that tells no options takes nothing from the others; a broker that tells these and is silent then keeps one of
-/// the few places for a while, and where many do so, the last brokers are not asked in time. Each look begins with a broker chosen by chance, so that these are not always the same.
+/// the few places for a while, and where many do so, the last brokers are not asked in time. Each look begins with a broker chosen by
+/// chance, so that these are not always the same.
 pub async fn look(admin: &Admin, asked: &BTreeMap<i32, BTreeSet<String>>) -> LogDirsView {
     let admin = admin.within(SILENT);
     let options = |id| options(&admin, id);
