@@ -6,6 +6,8 @@
 //! Every change of these rules changes the revision of every pod, and so restarts all of them once: the golden test of
 //! the planner holds them.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 use crate::quantity;
@@ -77,30 +79,18 @@ fn canonical<'a>(value: &'a Value, path: &mut Vec<&'a str>, text: &mut String) -
 fn object<'a>(fields: &'a Map<String, Value>, path: &mut Vec<&'a str>, text: &mut String) -> bool {
     let words = schema::is_word_map(path);
     let begin = text.len();
-    // A map keeps its keys sorted or as they were written, depending on how the program was built.
-    let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
-    fields.sort_unstable_by_key(|(name, _)| *name);
-    text.push('{');
     let mut is_empty = true;
-    for (name, value) in fields {
-        let before = text.len();
-        if !is_empty {
-            text.push(',');
+    text.push('{');
+    // A map keeps its keys sorted or as they were written, depending on how the program was built.
+    if fields.keys().is_sorted() {
+        for (name, value) in fields {
+            is_empty &= !field((name, value), words, is_empty, path, text);
         }
-        quote(name, text);
-        text.push(':');
-        path.push(name);
-        let says_something = if words {
-            text.push_str(&value.to_string());
-            true
-        } else {
-            canonical(value, path, text)
-        };
-        path.pop();
-        if says_something {
-            is_empty = false;
-        } else {
-            text.truncate(before);
+    } else {
+        let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+        fields.sort_unstable_by_key(|(name, _)| *name);
+        for one in fields {
+            is_empty &= !field(one, words, is_empty, path, text);
         }
     }
     if is_empty && EMPTY_STRUCTURES.contains(&path.last().copied().unwrap_or_default()) {
@@ -111,26 +101,60 @@ fn object<'a>(fields: &'a Map<String, Value>, path: &mut Vec<&'a str>, text: &mu
     true
 }
 
+/// Adds a field; `false`: it says nothing, and nothing was added. In a map of `words` every field says something.
+fn field<'a>(
+    (name, value): (&'a String, &'a Value),
+    words: bool,
+    is_first: bool,
+    path: &mut Vec<&'a str>,
+    text: &mut String,
+) -> bool {
+    let before = text.len();
+    if !is_first {
+        text.push(',');
+    }
+    quote(name, text);
+    text.push(':');
+    if words {
+        add_json(value, text);
+        return true;
+    }
+    path.push(name);
+    let says_something = canonical(value, path, text);
+    path.pop();
+    if !says_something {
+        text.truncate(before);
+    }
+    says_something
+}
+
 fn list<'a>(items: &'a [Value], path: &mut Vec<&'a str>, text: &mut String) {
-    let mut texts = Vec::with_capacity(items.len());
-    for item in items {
-        let mut text = String::new();
-        if !canonical(item, path, &mut text) {
-            text.push_str("null");
-        }
-        texts.push(text);
-    }
-    if !is_ordered(items, path) {
-        texts.sort_unstable();
-    }
     text.push('[');
-    for (index, item) in texts.iter().enumerate() {
+    let begin = text.len();
+    let mut places = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }
-        text.push_str(item);
+        let start = text.len();
+        if !canonical(item, path, text) {
+            text.push_str("null");
+        }
+        places.push(start..text.len());
+    }
+    if items.len() > 1 && !is_ordered(items, path) {
+        sort(text, begin, places);
     }
     text.push(']');
+}
+
+/// Puts the items of a list, which stand at these places of the text from `begin` to its end, into an order of their own.
+fn sort(text: &mut String, begin: usize, mut places: Vec<Range<usize>>) {
+    let of = |place: &Range<usize>| text.get(place.clone()).unwrap_or_default();
+    places.sort_unstable_by(|one, other| of(one).cmp(of(other)));
+    let sorted = places.iter().map(of).collect::<Vec<_>>().join(",");
+    text.truncate(begin);
+    text.push_str(&sorted);
 }
 
 /// Adds a text in quotes, as JSON has it.
@@ -144,6 +168,15 @@ fn quote(word: &str, text: &mut String) {
     text.push('"');
 }
 
+/// Adds a value as JSON has it.
+fn add_json(value: &Value, text: &mut String) {
+    match value {
+        Value::String(word) => quote(word, text),
+        Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        other => text.push_str(&other.to_string()),
+    }
+}
+
 fn add_scalar(value: &Value, path: &[&str], text: &mut String) -> bool {
     let name = path.last().copied().unwrap_or_default();
     let says_nothing = schema::is_empty(value) && !schema::zero_matters(name);
@@ -152,11 +185,10 @@ fn add_scalar(value: &Value, path: &[&str], text: &mut String) -> bool {
     }
     match value {
         Value::String(word) if schema::is_quantity(path) => text.push_str(&quantity::canonical(word)),
-        Value::String(word) => quote(word, text),
         Value::Number(number) if schema::is_quantity(path) => {
             text.push_str(&quantity::canonical(&number.to_string()));
         }
-        other => text.push_str(&other.to_string()),
+        other => add_json(other, text),
     }
     true
 }

@@ -165,13 +165,24 @@ fn clean(desired: &mut Value) {
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            // Looking first is cheap where, as nearly everywhere, there is none.
-            if fields.values().any(Value::is_null) {
+            let mut has_null = false;
+            for value in fields.values_mut() {
+                if value.is_null() {
+                    has_null = true;
+                } else {
+                    drop_nulls(value);
+                }
+            }
+            // Nearly nowhere.
+            if has_null {
                 fields.retain(|_, value| !value.is_null());
             }
-            fields.values_mut().for_each(drop_nulls);
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Array(items) => {
+            for item in items {
+                drop_nulls(item);
+            }
+        }
         _ => {}
     }
 }
