@@ -175,7 +175,7 @@ pub const DISCARD_VOLUMES: &str = "kastellan.io/discard-volumes";
 pub const REMOVED_VOLUMES: &str = "kastellan.io/removed-volumes";
 
 /// On a Kafka: pods that would restart because of a new version of the operator alone wait, with `approval` for [`APPROVE_PLAN`], with
-/// `window` for that or a maintenance window, with `false` for nothing.
+/// `window` for that or a maintenance window, with `turn` for that or their turn among other clusters, with `false` for nothing.
 pub const HOLD_OPERATOR_ROLLS: &str = "kastellan.io/hold-operator-rolls";
 /// On a Kafka: the plan that may go, as the status names it.
 pub const APPROVE_PLAN: &str = "kastellan.io/approve-plan";

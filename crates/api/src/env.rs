@@ -347,6 +347,13 @@ pub mod own {
     pub const EVICTION_WEBHOOK_PORT: &str = "KASTELLAN_EVICTION_WEBHOOK_PORT";
     /// Secret with the certificate with which it is asked; without it the operator makes its own, and tells the API server of it.
     pub const EVICTION_WEBHOOK_SECRET: &str = "KASTELLAN_EVICTION_WEBHOOK_SECRET";
+    /// What clusters wait for before a new version of the operator restarts their pods, where
+    /// [`crate::annotations::HOLD_OPERATOR_ROLLS`] does not say it.
+    pub const OPERATOR_ROLLS: &str = "KASTELLAN_OPERATOR_ROLLS";
+    /// Kafka resources that go first where clusters wait for their turn: `namespace/name,…`.
+    pub const OPERATOR_ROLLS_CANARIES: &str = "KASTELLAN_OPERATOR_ROLLS_CANARIES";
+    /// Clusters that go at a time where they wait for their turn, default 1.
+    pub const OPERATOR_ROLLS_AT_ONCE: &str = "KASTELLAN_OPERATOR_ROLLS_AT_ONCE";
     /// Nodes that a cluster may grow to.
     pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
     /// Default of [`MAX_NODES`].

@@ -126,8 +126,14 @@ async fn work(
         let observer = Observer::new(caches.clone(), applier.clone(), of_kafkas, limits);
         let observer = Arc::new(observer);
         let clients = Clients::new(settings.longest_answer);
-        let answers =
-            Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
+        let answers = Answers::new(
+            caches.clone(),
+            applier.clone(),
+            Arc::clone(&observer),
+            clients,
+            &settings.turns,
+            &queues.kafkas,
+        );
         let room = Room::default();
         let connect = ConnectParts { pod_errors: &pod_errors, room: &room, plan: &plan_settings };
         let connects_and_connectors = start.connect(&queues, &connect)?;

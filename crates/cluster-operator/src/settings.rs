@@ -1,6 +1,6 @@
 //! The environment of the cluster operator, with the names of Strimzi, as values that cannot be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use operator_runtime::limits::Limits;
 use crate::evictions::settings::EvictionSettings;
 use crate::kafka::admin_clients as clients;
 use crate::kafka_connector::addresses::ConnectAddresses;
+use planner::kafka::cluster::OperatorRolls;
 use planner::settings::{ImageBuildSettings, PlanSettings};
 use planner::versions;
 
@@ -35,6 +36,10 @@ The operator is configured by environment variables, which the Helm chart sets. 
                                            (default false)
   KASTELLAN_EVICTION_WEBHOOK               true: asked before pods are evicted, on port 8443, or KASTELLAN_EVICTION_WEBHOOK_PORT:
                                            nodes of Kafka are restarted instead (default false)
+  KASTELLAN_OPERATOR_ROLLS                 what clusters wait for before a new version of the operator restarts their pods, unless
+                                           they say it themselves: false (default), approval, window or turn
+  KASTELLAN_OPERATOR_ROLLS_CANARIES        of those that wait for their turn, the clusters that go first: namespace/name,…
+  KASTELLAN_OPERATOR_ROLLS_AT_ONCE         and how many go at a time (default 1)
   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
   KASTELLAN_LOG_FORMAT                     text (default) or json
 
@@ -83,8 +88,36 @@ pub struct Settings {
     pub evictions: Option<EvictionSettings>,
     /// Where the REST APIs of Connect clusters are.
     pub connect_addresses: ConnectAddresses,
+    /// In which order a new version of the operator restarts clusters.
+    pub turns: TurnSettings,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
+}
+
+/// In which order the pods of clusters restart that wait for their turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnSettings {
+    /// Clusters that go before all others, as `namespace/name`.
+    pub canaries: BTreeSet<String>,
+    /// Clusters that go at a time.
+    pub at_once: usize,
+}
+
+impl TurnSettings {
+    fn from_env(env: &Env) -> Self {
+        let canaries: BTreeSet<String> = env.list(own::OPERATOR_ROLLS_CANARIES).into_iter().collect();
+        let is_name = |word: &str| {
+            word.split_once('/').is_some_and(|(namespace, name)| {
+                !namespace.is_empty() && !name.is_empty() && !name.contains('/')
+            })
+        };
+        if let Some(wrong) = canaries.iter().find(|word| !is_name(word)) {
+            let instead =
+                "write the namespace and the name of each Kafka resource, such as staging/my-cluster";
+            env.error(own::OPERATOR_ROLLS_CANARIES, Some(wrong), instead);
+        }
+        Self { canaries, at_once: env.integer(own::OPERATOR_ROLLS_AT_ONCE, 1, 1..=10_000) as usize }
+    }
 }
 
 impl Settings {
@@ -112,6 +145,7 @@ impl Settings {
             mirror_lag: env.bool(own::MIRROR_LAG, false),
             evictions: EvictionSettings::from_env(env),
             connect_addresses: ConnectAddresses::from_env(env),
+            turns: TurnSettings::from_env(env),
             plan: Arc::new(plan_settings(env, &limits)),
             limits,
         };
@@ -169,6 +203,12 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
         object_overrides: env.bool(own::OBJECT_OVERRIDES, false),
+        operator_rolls: OperatorRolls::of_word(env.choice(
+            own::OPERATOR_ROLLS,
+            "false",
+            &OperatorRolls::WORDS,
+        ))
+        .unwrap_or_default(),
         max_nodes: env.integer(own::MAX_NODES, own::MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
         max_wished_ids: env.integer(own::MAX_WISHED_IDS, own::MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::env::{CONNECT_BUILD_TIMEOUT_MS_DEFAULT, own};
 
+use crate::kafka::cluster::OperatorRolls;
 use crate::workload::Defaults;
 use crate::workload::network_policy::OperatorPlace;
 use crate::workload::operand::Switches;
@@ -79,6 +80,8 @@ pub struct PlanSettings {
     pub feature_gates: String,
     /// Whether resources may have object overrides.
     pub object_overrides: bool,
+    /// What rolls of a new version of the operator wait for where the Kafka resource does not say it.
+    pub operator_rolls: OperatorRolls,
     /// Nodes that a cluster may grow to.
     pub max_nodes: usize,
     /// Ids that one annotation may wish for.
@@ -206,6 +209,7 @@ impl Default for PlanSettings {
             feature_gates: String::new(),
             object_overrides: false,
             max_nodes: own::MAX_NODES_DEFAULT,
+            operator_rolls: OperatorRolls::default(),
             max_wished_ids: own::MAX_WISHED_IDS_DEFAULT,
             largest_config_map: LARGEST_CONFIG_MAP_DEFAULT,
         }

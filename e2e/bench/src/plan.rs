@@ -19,6 +19,7 @@ use planner::kafka::{
     log_dirs_view::LogDirsView,
     need::{Admission, Need, Silence, SilenceKind},
     observed::{ConfigView, KafkaView, Observed, QuorumView, TieredTopics},
+    operator_turns::Turn,
     plan::{Plan, plan},
     roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
@@ -145,6 +146,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
             Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
         }
         Need::HeldTopics => Answer::HeldTopics(Vec::new()),
+        Need::Turn => Answer::Turn(Turn::Now),
         Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
             unknown("this cluster does not go")
         }

@@ -57,7 +57,7 @@ async fn three_nodes(scenario: &Scenario) -> anyhow::Result<()> {
 
     let cluster = Cluster { scenario, name: NAME };
     let before = cluster.pods().await?;
-    cluster.patch(&json!({"config": {"log.retention.hours": 100}})).await?;
+    cluster.patch(&json!({"config": {"log.retention.ms": 360_000_000}})).await?;
     cluster.restarted("a dynamic option", before, 0).await?;
 
     let before = cluster.pods().await?;
@@ -69,9 +69,9 @@ async fn three_nodes(scenario: &Scenario) -> anyhow::Result<()> {
     cluster.restarted("another template", before, 3).await?;
 
     let before = cluster.pods().await?;
-    let former = cluster.annotations(annotations::CUSTOM_LISTENER_CERT_THUMBPRINTS).await?;
+    let former = cluster.annotations(annotations::SERVER_CERT_HASH).await?;
     scenario.apply_value(&certificate_of_listener(2).await?).await?;
-    cluster.until_others(annotations::CUSTOM_LISTENER_CERT_THUMBPRINTS, &former).await?;
+    cluster.until_others(annotations::SERVER_CERT_HASH, &former).await?;
     cluster.restarted("another certificate of a listener", before, 0).await?;
 
     let before = cluster.pods().await?;
@@ -92,7 +92,7 @@ async fn three_nodes(scenario: &Scenario) -> anyhow::Result<()> {
     scenario.kubectl(&[["rollout", "restart"].as_slice(), &of_operator].concat()).await?;
     scenario.kubectl(&[["rollout", "status", "--timeout=5m"].as_slice(), &of_operator].concat()).await?;
     // Something that the new process has to do: what it would restart stands in the same plan.
-    cluster.patch(&json!({"config": {"log.retention.hours": 101}})).await?;
+    cluster.patch(&json!({"config": {"log.retention.ms": 363_600_000}})).await?;
     cluster.restarted("another process of the operator", before, 0).await?;
     cluster.remove(&["dual"]).await
 }

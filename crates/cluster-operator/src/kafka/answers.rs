@@ -18,15 +18,18 @@ use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
 use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
+use super::turns::Turns;
 use super::views::Views;
 use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls};
 use crate::caches::Caches;
+use crate::settings::TurnSettings;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::drain_view::DrainView;
 use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
+use planner::kafka::operator_turns::TurnState;
 use planner::kafka::pod_state;
 use planner::kafka::roll_view::RollKafka;
 
@@ -61,6 +64,8 @@ pub(crate) struct Answers {
     tiered: Asking<(), TieredTopics>,
     /// What the agents say.
     agents: Agents,
+    /// Whose turn it is to restart pods for a new version of the operator.
+    turns: Turns,
     /// Which writes of objects with overrides the API server refused.
     trials: TrialWrites,
 }
@@ -72,6 +77,7 @@ impl Answers {
         applier: Applier,
         observer: Arc<Observer>,
         clients: Clients,
+        turns: &TurnSettings,
         queue: &Queue<ObjectRef>,
     ) -> Self {
         Self {
@@ -89,6 +95,7 @@ impl Answers {
             quotas: Asking::second(queue.clone()),
             tiered: Asking::second(queue.clone()),
             agents: Agents::new(queue),
+            turns: Turns::new(turns, queue),
             trials: TrialWrites::default(),
         }
     }
@@ -174,6 +181,7 @@ impl Answers {
                 holders::of(&self.applier, &self.caches, objects).await.map(Answer::Holders)
             }
             Need::HeldTopics => self.held_topics(key).await,
+            Need::Turn => Ok(Answer::Turn(self.turns.ask(key, &self.caches))),
             Need::Admission { object, .. } => {
                 dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }
@@ -307,6 +315,11 @@ impl Answers {
         }
     }
 
+    /// Notes how far a cluster is with the pods that the present operator wants; `None`: it cannot be planned, or is left alone for now.
+    pub(crate) fn turn_of(&self, key: &ObjectRef, state: Option<TurnState>) {
+        self.turns.report(key, state);
+    }
+
     /// Ends the questions to brokers where none is ready: an old failure must not keep a new broker from being asked.
     pub(crate) fn forget_unless_ready(&self, key: &ObjectRef, observed: &Observed) {
         if !pod_state::some_broker_is_ready(observed) {
@@ -332,6 +345,7 @@ impl Answers {
         self.tiered.forget(key);
         self.agents.forget(key);
         self.trials.forget(key);
+        self.turns.forget(key);
     }
 }
 

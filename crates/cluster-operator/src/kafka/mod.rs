@@ -20,4 +20,5 @@ pub mod roll_calls;
 pub(crate) mod roll_metrics;
 pub mod silent_brokers;
 mod trial_writes;
+mod turns;
 mod views;

@@ -12,6 +12,7 @@ use super::kubernetes_node_state::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView, TieredTopics};
+use super::operator_turns::Turn;
 use super::roll_view::RollKafka;
 use crate::live_object::LiveObject;
 use crate::ownership::Holder;
@@ -62,6 +63,8 @@ pub enum Answer {
     Recoveries(BTreeMap<String, RecoveryState>),
     /// What the safety of a restart depends on.
     Roll(RollKafka),
+    /// Whether the pods may restart for a new version of the operator.
+    Turn(Turn),
     /// Whether the API server takes the pod.
     Admission(Admission),
     /// Whether the API server takes each of the writes, by the object.

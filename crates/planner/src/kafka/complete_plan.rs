@@ -235,6 +235,7 @@ impl Draft<'_> {
         }
         let waiting_for = &mut self.progress.waiting_for;
         self.plan.roll.held = self.hold.decide(&pods, self.observed, waiting_for, self.now);
+        self.plan.needs.extend(self.hold.question());
         if let Some(held) = &self.plan.roll.held {
             self.progress.plan_is_held(held);
         }
@@ -483,6 +484,7 @@ impl Draft<'_> {
         let status =
             status::kafka(kafka, cluster, certificates, self.observed, &warnings, &progress, self.now);
         plan.status.kafka = Some(status);
+        plan.roll.turn = Some(self.hold.state(&plan.roll.wanted, progress.waiting_for.is_empty()));
         plan.waiting_for = progress.waiting_for;
         plan.waiting_for.extend(taking_up.words());
         plan.look_again = plan.look_again.into_iter().chain(taking_up.look_again()).min();

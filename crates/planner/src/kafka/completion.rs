@@ -76,6 +76,7 @@ impl Observation for Observed {
             }
             (Need::Recoveries(_), Answer::Recoveries(found)) => self.recoveries = Some(found),
             (Need::Roll(_), Answer::Roll(view)) => self.roll = Some(view),
+            (Need::Turn, Answer::Turn(turn)) => self.turn = Some(turn),
             (Need::Admission { pod, .. }, Answer::Admission(admission)) => {
                 self.admissions.insert(pod, admission);
             }

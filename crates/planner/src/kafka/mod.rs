@@ -38,6 +38,7 @@ pub mod objects;
 pub mod observed;
 pub mod older;
 mod operator_hold;
+pub mod operator_turns;
 mod orphaned_pools;
 mod orphans;
 mod ownership;

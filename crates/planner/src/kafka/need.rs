@@ -65,6 +65,9 @@ pub enum Need {
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`](super::answer::Answer::Roll).
     Roll(Pods),
+    /// Whether it is the turn of the cluster to restart its pods for a new version of the operator. Answer:
+    /// [`Answer::Turn`](super::answer::Answer::Turn).
+    Turn,
     /// Whether the API server would create this pod. Answer: [`Answer::Admission`](super::answer::Answer::Admission).
     Admission {
         /// Its name.

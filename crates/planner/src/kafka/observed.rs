@@ -18,6 +18,7 @@ use super::held_topic::HeldTopic;
 use super::kubernetes_node_state::KubernetesNode;
 use super::log_dirs_view::LogDirsView;
 use super::need::{Admission, Need};
+use super::operator_turns::Turn;
 use super::roll_view::RollKafka;
 use super::taken_up::Waiting;
 use crate::silence::{Silence, SilenceKind};
@@ -63,6 +64,8 @@ pub struct Observed {
     pub exposed: Exposed,
     /// How those Kubernetes nodes are that a plan asked for in this pass; `None`: the operator has not the right to know.
     pub kubernetes_nodes: BTreeMap<String, Option<KubernetesNode>>,
+    /// Whether it is the turn of the cluster to restart its pods for a new version of the operator; `None`: that was not asked.
+    pub turn: Option<Turn>,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
     /// for in this pass; `None`: there is no such object.
     pub holders: BTreeMap<ObjectId, Option<Holder>>,

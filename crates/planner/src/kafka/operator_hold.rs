@@ -1,5 +1,5 @@
-//! The roll that a new version of the operator brings, held until a user approves it or a maintenance window opens: where the Kafka
-//! resource asks for that.
+//! The roll that a new version of the operator brings, held until a user approves it, a maintenance window opens or its turn comes: where
+//! the Kafka resource or the settings of the operator ask for that.
 //!
 //! Each pod set remembers with which operator, and for which generation of the resources, its pods run; or were let go, where a held plan may
 //! go. Pods that differ from their pod set while the resources are the same and the operator is another one differ because of the operator. A
@@ -13,7 +13,9 @@ use kube_core::ResourceExt;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Cluster, OperatorRolls};
+use super::need::Need;
 use super::observed::Observed;
+use super::operator_turns::{Turn, TurnState};
 use super::restart::Restart;
 use crate::fingerprint;
 use crate::pod_words::is_long_unready;
@@ -87,6 +89,8 @@ pub struct HeldPlan {
 pub(super) struct OperatorHold {
     cluster: String,
     namespace: String,
+    /// The pod sets.
+    sets: Vec<String>,
     /// What the resource asks for.
     asked: OperatorRolls,
     /// The annotation with which a user approves.
@@ -96,6 +100,8 @@ pub(super) struct OperatorHold {
     /// For what they were let go, when that was another operator; `None`: nothing is held.
     before: Option<Basis>,
     window: Window,
+    /// Whether its turn has come; `None`: that was not asked.
+    turn: Option<Turn>,
     /// Restarts that would be held.
     held: Vec<Restart>,
     /// Whether a running pod is not what its pod set says, held or not.
@@ -117,10 +123,11 @@ impl OperatorHold {
     pub(super) fn of(kafka: &api::Kafka, cluster: &Cluster, observed: &Observed, now: Timestamp) -> Self {
         let asked = cluster.operator_rolls;
         let basis = Basis::of(kafka, cluster, observed);
-        let sets = cluster.pools.iter().map(|pool| cluster.pod_set_name(pool));
+        let sets: Vec<String> = cluster.pools.iter().map(|pool| cluster.pod_set_name(pool)).collect();
         let before = sets
+            .iter()
             .filter(|_| asked != OperatorRolls::AtOnce)
-            .filter_map(|set| Basis::remembered(observed, &set))
+            .filter_map(|set| Basis::remembered(observed, set))
             .find(|before| before.was_another_operator(&basis));
         let windows = &cluster.maintenance_windows;
         let window = if windows.is_empty() {
@@ -133,11 +140,13 @@ impl OperatorHold {
         Self {
             cluster: cluster.name.clone(),
             namespace: cluster.namespace.clone(),
+            sets,
             asked,
             approved: kafka.annotations().get(annotations::APPROVE_PLAN).cloned(),
             basis,
             before,
             window,
+            turn: observed.turn.clone(),
             held: Vec::new(),
             differs: false,
             let_go: false,
@@ -172,8 +181,12 @@ impl OperatorHold {
         self.differs |= !pods.iter().all(|pod| observed.pods.contains_key(&pod.name_any()));
         let before = self.before.as_ref()?;
         let plan = plan_of(pods);
-        let in_window = self.asked == OperatorRolls::Window && self.window == Window::Open;
-        if in_window || self.approved.as_deref() == Some(plan.as_str()) || !self.differs {
+        let goes_by_itself = match self.asked {
+            OperatorRolls::Window => self.window == Window::Open,
+            OperatorRolls::Turn => self.turn == Some(Turn::Now) || self.has_begun(observed),
+            OperatorRolls::AtOnce | OperatorRolls::Approval => false,
+        };
+        if goes_by_itself || self.approved.as_deref() == Some(plan.as_str()) || !self.differs {
             self.before = None;
             self.let_go = true;
             let restarts = std::mem::take(&mut self.held).into_iter();
@@ -184,6 +197,30 @@ impl OperatorHold {
         }
         let why = (!self.held.is_empty()).then(|| self.words(before, &plan))?;
         Some(HeldPlan { since: held_since(observed, &plan, now), plan, why })
+    }
+
+    /// Whether the pods of one of several pod sets were let go already: the pass that did it failed before the next one.
+    fn has_begun(&self, observed: &Observed) -> bool {
+        self.sets.iter().any(|set| Basis::remembered(observed, set).as_ref() == Some(&self.basis))
+    }
+
+    /// What has to be known of other clusters, if that decides.
+    pub(super) fn question(&self) -> Option<Need> {
+        let decides = self.asked == OperatorRolls::Turn && self.turn.is_none() && !self.held.is_empty();
+        (decides && !self.let_go).then_some(Need::Turn)
+    }
+
+    /// How far the cluster is, once the restarts that are to come are known, and whether it is ready.
+    pub(super) fn state(&self, wanted: &[Restart], is_ready: bool) -> TurnState {
+        if self.before.is_some() && !self.held.is_empty() {
+            TurnState::Waits
+        } else if self.differs || !wanted.is_empty() {
+            TurnState::Goes
+        } else if is_ready {
+            TurnState::Done
+        } else {
+            TurnState::NotReady
+        }
     }
 
     fn words(&self, before: &Basis, plan: &str) -> String {
@@ -204,6 +241,13 @@ impl OperatorHold {
         );
         if self.asked == OperatorRolls::Window && self.window == Window::Closed {
             words.push_str("; it goes by itself in the next maintenance window");
+        }
+        if self.asked == OperatorRolls::Turn {
+            let waits = match &self.turn {
+                Some(turn) => turn.waits_for(),
+                None => Some("it is known how other clusters are".to_owned()),
+            };
+            words.extend(waits.map(|waits| format!("; it goes by itself once {waits}")));
         }
         if let Some(other) = &self.approved {
             let wrong =

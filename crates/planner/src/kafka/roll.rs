@@ -18,6 +18,7 @@ use super::lost;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::operator_hold::HeldPlan;
+use super::operator_turns::TurnState;
 use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
@@ -58,6 +59,9 @@ pub struct Roll {
     /// `wanted` has none of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldPlan>,
+    /// How far the cluster is with the pods that the present operator wants; `None`: it cannot be planned.
+    #[serde(skip)]
+    pub turn: Option<TurnState>,
     /// What Kafka said of the pods that go now or wait; `None`: the pods alone decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<RollBasis>,

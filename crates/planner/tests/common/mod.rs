@@ -40,6 +40,7 @@ use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::observed::TieredTopics;
+use planner::kafka::operator_turns::Turn;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::RollKafka;
 use planner::live_object::LiveObject;
@@ -85,6 +86,8 @@ pub(crate) struct World {
     pub in_use: BTreeMap<String, CertificatesInUse>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
     pub held_topics: Option<Vec<HeldTopic>>,
+    /// Whether it is the turn of the cluster; `None`: that is not known.
+    pub turn: Option<Turn>,
     version: u64,
 }
 
@@ -153,6 +156,7 @@ impl World {
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
             held_topics: None,
+            turn: None,
             roll: None,
             recoveries: BTreeMap::new(),
             refused_pods: BTreeMap::new(),
@@ -221,6 +225,7 @@ impl World {
                 let known = |name: &String| (name.clone(), self.kubernetes_nodes.get(name).copied());
                 Answer::KubernetesNodes(names.iter().map(known).collect())
             }
+            Need::Turn => self.turn.clone().map_or_else(unknown, Answer::Turn),
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use crate::common::{World, condition, warning_with};
 use jiff::Timestamp;
+use planner::kafka::cluster::OperatorRolls;
+use planner::kafka::need::Need;
+use planner::kafka::operator_turns::{Turn, TurnState};
 use planner::kafka::plan::Plan;
 use planner::plan::Occasion;
+use planner::settings::PlanSettings;
 use serde_json::json;
 
 const HOLD: &str = "kastellan.io/hold-operator-rolls";
@@ -219,6 +223,77 @@ fn a_maintenance_window_ends_the_wait_where_that_is_asked_for() {
             "{asked}: it goes to its end"
         );
     }
+}
+
+#[test]
+fn a_cluster_waits_for_its_turn_and_says_for_whom() {
+    let mut world = settled("turn");
+    assert_eq!(pass(&mut world).roll.turn, Some(TurnState::Done));
+    assert!(!world.asked.contains(&Need::Turn), "nothing is held, and nobody is asked");
+    upgrade(&mut world, "9.0.0");
+    for (turn, part) in [
+        (None, "it goes by itself once it is known how other clusters are"),
+        (Some(Turn::Others(1)), "it goes by itself once another cluster has restarted its pods"),
+        (Some(Turn::Canaries(vec!["test/canary".to_owned()])), "not yet: \"test/canary\""),
+    ] {
+        world.turn = turn;
+        let plan = pass(&mut world);
+        held(&plan);
+        assert_eq!(plan.roll.turn, Some(TurnState::Waits));
+        let words = warning_with(&plan, "PlanHeld").unwrap();
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    world.turn = Some(Turn::Now);
+    let plan = pass(&mut world);
+    assert_eq!((restarts(&plan).len(), plan.roll.turn), (3, Some(TurnState::Goes)));
+    // A new process knows nothing of a turn: what was let go goes to its end.
+    world.turn = Some(Turn::Others(1));
+    world.restart("my-dual-0");
+    world.run_everything();
+    let plan = pass(&mut world);
+    assert_eq!((restarts(&plan).len(), plan.roll.turn), (2, Some(TurnState::Goes)));
+    for pod in ["my-dual-1", "my-dual-2"] {
+        world.restart(pod);
+    }
+    world.run_everything();
+    let ready = |world: &mut World, status: &str| {
+        let pod = Arc::make_mut(world.observed.pods.get_mut("my-dual-2").unwrap());
+        for condition in pod.status.as_mut().unwrap().conditions.iter_mut().flatten() {
+            status.clone_into(&mut condition.status);
+        }
+    };
+    ready(&mut world, "False");
+    assert_eq!(pass(&mut world).roll.turn, Some(TurnState::NotReady));
+    ready(&mut world, "True");
+    assert_eq!(world.settle().roll.turn, Some(TurnState::Done));
+}
+
+#[test]
+fn an_approval_goes_before_the_turn() {
+    let mut world = settled("turn");
+    world.turn = Some(Turn::Others(1));
+    upgrade(&mut world, "9.0.0");
+    let plan = held(&pass(&mut world));
+    annotate(&mut world, APPROVE, &plan);
+    assert_eq!(restarts(&pass(&mut world)).len(), 3);
+}
+
+#[test]
+fn the_settings_say_what_a_resource_waits_for_that_does_not_say_it() {
+    let with_setting = |annotation: Option<&str>| {
+        let mut world = World::load("dual-role.input.yaml");
+        let settings = world.observed.settings.as_ref().clone();
+        world.observed.settings =
+            Arc::new(PlanSettings { operator_rolls: OperatorRolls::Approval, ..settings });
+        if let Some(value) = annotation {
+            annotate(&mut world, HOLD, value);
+        }
+        world.settle();
+        upgrade(&mut world, "9.0.0");
+        warning_with(&pass(&mut world), "PlanHeld").is_some()
+    };
+    assert!(with_setting(None));
+    assert!(!with_setting(Some("false")), "the resource has the last word");
 }
 
 #[test]

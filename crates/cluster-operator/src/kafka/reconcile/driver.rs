@@ -141,8 +141,12 @@ impl Kind for Reconciler {
     async fn before(&self, key: &ObjectRef, view: &ClusterView, plan: &Plan) -> Result<(), Error> {
         if !matches!(view, ClusterView::Live(_)) {
             self.roll_metrics.remove(key);
+            if !matches!(view, ClusterView::Unplanned(_, Unplanned::Unread(_))) {
+                self.answers.turn_of(key, None);
+            }
             return Ok(());
         }
+        self.answers.turn_of(key, plan.roll.turn);
         self.roll_metrics.show(key, plan, clock::now());
         self.log_wait(key, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.

@@ -48,32 +48,35 @@ pub(super) fn asked(kafka: &Kafka) -> Option<InternalSecurity> {
     read(kafka).ok()
 }
 
-/// When pods restart that a new version of the operator alone would restart. An unknown value is taken for `approval`: a needless hold
-/// ends with one command, and a restart cannot be taken back.
-pub(super) fn operator_rolls(kafka: &Kafka, findings: &mut Findings) -> OperatorRolls {
+/// When pods restart that a new version of the operator alone would restart; without the annotation as the settings say. An unknown value is
+/// taken for `approval`: a needless hold ends with one command, and a restart cannot be taken back.
+pub(super) fn operator_rolls(
+    kafka: &Kafka,
+    default: OperatorRolls,
+    findings: &mut Findings,
+) -> OperatorRolls {
     let key = annotations::HOLD_OPERATOR_ROLLS;
-    match kafka.metadata.annotations.as_ref().and_then(|all| all.get(key)).map(|value| value.trim()) {
-        None | Some("" | "false" | "off") => OperatorRolls::AtOnce,
-        Some("approval") => OperatorRolls::Approval,
-        Some("window") => {
-            if kafka.spec.maintenance_time_windows.iter().flatten().next().is_none() {
-                let words = format!(
-                    "metadata.annotations.{key}: is window, and spec.maintenanceTimeWindows has none: write one there, or approval \
-                     here; until then plans wait for an approval"
-                );
-                findings.warn(reasons::INVALID_OPERATOR_HOLD, words);
-            }
-            OperatorRolls::Window
-        }
-        Some(other) => {
-            let words = format!(
-                "metadata.annotations.{key}: is {}, which is taken for approval: write approval, window or false",
-                quoted(other)
-            );
-            findings.warn(reasons::INVALID_OPERATOR_HOLD, words);
-            OperatorRolls::Approval
-        }
+    let word = kafka.metadata.annotations.as_ref().and_then(|all| all.get(key)).map(|value| value.trim());
+    let asked = word.map_or(Some(default), OperatorRolls::of_word);
+    let Some(asked) = asked else {
+        let words = format!(
+            "metadata.annotations.{key}: is {}, which is taken for approval: write one of {}",
+            quoted(word.unwrap_or_default()),
+            OperatorRolls::WORDS.join(", ")
+        );
+        findings.warn(reasons::INVALID_OPERATOR_HOLD, words);
+        return OperatorRolls::Approval;
+    };
+    if asked == OperatorRolls::Window && kafka.spec.maintenance_time_windows.iter().flatten().next().is_none()
+    {
+        let whose = if word.is_some() { "is window" } else { "is window by the settings of the operator" };
+        let words = format!(
+            "metadata.annotations.{key}: {whose}, and spec.maintenanceTimeWindows has none: write one there, or approval here; \
+             until then plans wait for an approval"
+        );
+        findings.warn(reasons::INVALID_OPERATOR_HOLD, words);
     }
+    asked
 }
 
 fn read(kafka: &Kafka) -> Result<InternalSecurity, String> {

@@ -79,7 +79,7 @@ pub(super) fn read(
         node_config: BTreeMap::new(),
         rack,
         max_parallel_restarts: max_parallel_restarts(spec, findings),
-        operator_rolls: annotations::operator_rolls(kafka, findings),
+        operator_rolls: annotations::operator_rolls(kafka, settings.operator_rolls, findings),
         liveness: Probe::read(spec.liveness_probe.as_ref(), KAFKA_PROBE),
         readiness: Probe::read(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
