@@ -20,7 +20,6 @@ use crate::controller::{
     feed_owners, feed_pod_sets, feed_pools, feed_sharing,
 };
 use crate::evictions;
-use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
@@ -125,15 +124,8 @@ async fn work(
         let (of_kafkas, limits) = (Arc::clone(&plan_settings), &settings.limits);
         let observer = Observer::new(caches.clone(), applier.clone(), of_kafkas, limits);
         let observer = Arc::new(observer);
-        let clients = Clients::new(settings.longest_answer);
-        let answers = Answers::new(
-            caches.clone(),
-            applier.clone(),
-            Arc::clone(&observer),
-            clients,
-            &settings.turns,
-            &queues.kafkas,
-        );
+        let answers =
+            Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), settings, &queues.kafkas);
         let room = Room::default();
         let connect = ConnectParts { pod_errors: &pod_errors, room: &room, plan: &plan_settings };
         let connects_and_connectors = start.connect(&queues, &connect)?;

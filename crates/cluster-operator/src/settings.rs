@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::env::{self, own};
+use api::limits::{is_dns_label, is_dns_name};
 use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
@@ -104,17 +105,18 @@ pub struct TurnSettings {
 }
 
 impl TurnSettings {
-    fn from_env(env: &Env) -> Self {
+    fn from_env(env: &Env, namespaces: &Namespaces) -> Self {
         let canaries: BTreeSet<String> = env.list(own::OPERATOR_ROLLS_CANARIES).into_iter().collect();
-        let is_name = |word: &str| {
-            word.split_once('/').is_some_and(|(namespace, name)| {
-                !namespace.is_empty() && !name.is_empty() && !name.contains('/')
-            })
-        };
-        if let Some(wrong) = canaries.iter().find(|word| !is_name(word)) {
-            let instead =
-                "write the namespace and the name of each Kafka resource, such as staging/my-cluster";
-            env.error(own::OPERATOR_ROLLS_CANARIES, Some(wrong), instead);
+        for word in &canaries {
+            let (namespace, name) = word.split_once('/').unwrap_or_default();
+            if !is_dns_label(namespace) || !is_dns_name(name) {
+                let instead =
+                    "write the namespace and the name of each Kafka resource, such as staging/my-cluster";
+                env.error(own::OPERATOR_ROLLS_CANARIES, Some(word), instead);
+            } else if !namespaces.contains(namespace) {
+                let instead = format!("write clusters in the namespaces of {} only", env::NAMESPACE);
+                env.error(own::OPERATOR_ROLLS_CANARIES, Some(word), &instead);
+            }
         }
         Self { canaries, at_once: env.integer(own::OPERATOR_ROLLS_AT_ONCE, 1, 1..=10_000) as usize }
     }
@@ -125,8 +127,10 @@ impl Settings {
     pub fn from_env(env: &Env) -> Result<Self, EnvErrors> {
         let deadline = env::OPERATION_TIMEOUT_MS_DEFAULT;
         let limits = Limits::from_env(env);
+        let namespaces = env.namespaces(env::NAMESPACE);
         let settings = Self {
-            namespaces: env.namespaces(env::NAMESPACE),
+            turns: TurnSettings::from_env(env, &namespaces),
+            namespaces,
             selector: env.label_selector(env::CUSTOM_RESOURCE_SELECTOR),
             resync: env.duration_ms(
                 env::FULL_RECONCILIATION_INTERVAL_MS,
@@ -145,7 +149,6 @@ impl Settings {
             mirror_lag: env.bool(own::MIRROR_LAG, false),
             evictions: EvictionSettings::from_env(env),
             connect_addresses: ConnectAddresses::from_env(env),
-            turns: TurnSettings::from_env(env),
             plan: Arc::new(plan_settings(env, &limits)),
             limits,
         };
@@ -337,6 +340,33 @@ mod tests {
         assert_eq!(settings(&[on, namespace, port]).unwrap().evictions.unwrap().port, 9443);
         let errors = settings(&[on, (own::EVICTION_WEBHOOK_PORT, "0")]).unwrap_err().to_string();
         for part in ["STRIMZI_OPERATOR_NAMESPACE", "KASTELLAN_EVICTION_WEBHOOK_PORT='0'", "from 1 to 65535"] {
+            assert!(errors.contains(part), "{part}: {errors}");
+        }
+    }
+
+    #[test]
+    fn a_canary_that_cannot_be_is_told_at_the_start() {
+        let settings = |more: &[(&str, &str)]| {
+            let given = [(own::OPERATOR_IMAGE, "operator"), (env::NAMESPACE, "a,b")];
+            Settings::from_env(&Env::from_map(given.iter().chain(more).copied()))
+        };
+        let turns = settings(&[(own::OPERATOR_ROLLS_CANARIES, "a/x, b/y.z")]).unwrap().turns;
+        assert_eq!((turns.canaries, turns.at_once), (["a/x", "b/y.z"].map(str::to_owned).into(), 1));
+        let wrong = [
+            (own::OPERATOR_ROLLS_CANARIES, "x,A/x,a/x/y,c/x"),
+            (own::OPERATOR_ROLLS_AT_ONCE, "0"),
+            (own::OPERATOR_ROLLS, "canary"),
+        ];
+        let errors = settings(&wrong).unwrap_err().to_string();
+        for part in [
+            "='x'",
+            "='A/x'",
+            "='a/x/y'",
+            "='c/x'",
+            "the namespaces of STRIMZI_NAMESPACE",
+            "from 1 to 10000",
+            "write one of false, approval, window, turn",
+        ] {
             assert!(errors.contains(part), "{part}: {errors}");
         }
     }

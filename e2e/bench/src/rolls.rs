@@ -6,7 +6,8 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use api::{Kafka, annotations};
+use api::conditions::reasons;
+use api::{Kafka, StrimziPodSet, annotations};
 use e2e::{Scenario, is_pod_ready};
 use k8s_openapi::{
     api::core::v1::{Pod, Secret},
@@ -23,6 +24,8 @@ use crate::report::{number, progress, row};
 const NAMESPACE: &str = "bench-rolls";
 /// How long anything may take before the bench gives up.
 const DEADLINE: Duration = Duration::from_mins(10);
+/// The version of Kafka that the cluster runs.
+const VERSION: &str = "4.3.1";
 /// Ticks in a second in /proc, by the Linux ABI.
 const TICKS: f64 = 100.0;
 
@@ -94,7 +97,54 @@ async fn three_nodes(scenario: &Scenario) -> anyhow::Result<()> {
     // Something that the new process has to do: what it would restart stands in the same plan.
     cluster.patch(&json!({"config": {"log.retention.ms": 363_600_000}})).await?;
     cluster.restarted("another process of the operator", before, 0).await?;
+    held_upgrade(&cluster).await?;
     cluster.remove(&["dual"]).await
+}
+
+/// An operator that gives pods another image: its plan is held, shown, and goes when it is approved.
+async fn held_upgrade(cluster: &Cluster<'_>) -> anyhow::Result<()> {
+    let (scenario, name) = (cluster.scenario, cluster.name);
+    let hold = format!("{}=approval", annotations::HOLD_OPERATOR_ROLLS);
+    scenario.kubectl(&["annotate", "kafka", name, &hold]).await?;
+    let remembers = |set: Option<&StrimziPodSet>| {
+        set.is_some_and(|set| set.annotations().contains_key(annotations::LET_GO_FOR))
+    };
+    scenario.until::<StrimziPodSet>("three-dual", "its note", DEADLINE, remembers).await?;
+    let before = cluster.pods().await?;
+    let (pod, _) = before.first_key_value().context("there are no pods")?;
+    let image = scenario.kubectl(&["get", "pod", pod, "-o", "jsonpath={.spec.containers[0].image}"]).await?;
+    // The same image by its long name: pods that differ, and nothing to pull.
+    set_operator(scenario, &format!("STRIMZI_KAFKA_IMAGES={VERSION}=docker.io/{}", image.trim())).await?;
+    scenario.until::<Kafka>(name, "a plan that is held", DEADLINE, |kafka| plan_of(kafka).is_some()).await?;
+    cluster.restarted("a new operator with another image, while its plan is held", before.clone(), 0).await?;
+    let kafka = scenario.api::<Kafka>().get(name).await?;
+    let plan = plan_of(Some(&kafka)).context("no plan is held any more")?;
+    let approval = format!("{}={plan}", annotations::APPROVE_PLAN);
+    scenario.kubectl(&["annotate", "kafka", name, &approval]).await?;
+    for (pod, uid) in &before {
+        Box::pin(scenario.until_replaced(pod, Some(uid))).await?;
+    }
+    cluster.restarted("the same, once it is approved", before, 3).await?;
+    let no_hold = format!("{}-", annotations::HOLD_OPERATOR_ROLLS);
+    scenario.kubectl(&["annotate", "kafka", name, &no_hold]).await?;
+    set_operator(scenario, "STRIMZI_KAFKA_IMAGES-").await
+}
+
+/// Starts the operator with another environment.
+async fn set_operator(scenario: &Scenario, change: &str) -> anyhow::Result<()> {
+    let deployment = ["--namespace", "kafka", "deployment/strimzi-cluster-operator"];
+    scenario.kubectl(&[["set", "env"].as_slice(), &deployment, &[change]].concat()).await?;
+    scenario
+        .kubectl(&[["rollout", "status", "--timeout=5m"].as_slice(), &deployment].concat())
+        .await
+        .map(drop)
+}
+
+/// The plan that the status says is held.
+fn plan_of(kafka: Option<&Kafka>) -> Option<String> {
+    let conditions = kafka?.status.as_ref()?.conditions.as_ref()?;
+    let held = conditions.iter().find(|one| one.reason.as_deref() == Some(reasons::PLAN_HELD))?;
+    held.message.as_deref()?.strip_prefix("plan ")?.split(' ').next().map(str::to_owned)
 }
 
 /// Nine brokers in three racks, one by one and three at a time.

@@ -22,7 +22,7 @@ use super::turns::Turns;
 use super::views::Views;
 use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls};
 use crate::caches::Caches;
-use crate::settings::TurnSettings;
+use crate::settings::Settings;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::drain_view::DrainView;
@@ -76,15 +76,14 @@ impl Answers {
         caches: Caches,
         applier: Applier,
         observer: Arc<Observer>,
-        clients: Clients,
-        turns: &TurnSettings,
+        settings: &Settings,
         queue: &Queue<ObjectRef>,
     ) -> Self {
         Self {
             caches,
             applier,
             observer,
-            clients,
+            clients: Clients::new(settings.longest_answer),
             nodes: KubernetesNodes::default(),
             views: Views::new(queue),
             configs: Asking::second(queue.clone()),
@@ -95,7 +94,7 @@ impl Answers {
             quotas: Asking::second(queue.clone()),
             tiered: Asking::second(queue.clone()),
             agents: Agents::new(queue),
-            turns: Turns::new(turns, queue),
+            turns: Turns::new(&settings.turns, queue),
             trials: TrialWrites::default(),
         }
     }

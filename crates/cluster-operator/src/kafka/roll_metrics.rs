@@ -13,8 +13,8 @@ const LABELS: [&str; 2] = ["namespace", "name"];
 pub(crate) struct RollMetrics {
     /// `kastellan_roll_waiting_seconds{namespace,name}`: a restart of a pod is due and cannot be made.
     waiting: GaugeVec,
-    /// `kastellan_plan_held_seconds{namespace,name}`: a plan of a new version of the operator waits for an approval or a maintenance
-    /// window.
+    /// `kastellan_plan_held_seconds{namespace,name}`: a plan of a new version of the operator waits for an approval, a maintenance
+    /// window or its turn.
     held: GaugeVec,
 }
 
@@ -34,7 +34,7 @@ impl RollMetrics {
             )?,
             held: gauge(
                 "kastellan_plan_held_seconds",
-                "Seconds for which a plan of a new version of the operator has waited for an approval or a maintenance window",
+                "Seconds for which a plan of a new version of the operator has waited for an approval, a maintenance window or its turn",
             )?,
         })
     }

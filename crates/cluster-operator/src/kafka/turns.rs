@@ -27,11 +27,9 @@ impl Turns {
 
     /// Whether it is the turn of a cluster.
     pub(crate) fn ask(&self, key: &ObjectRef, caches: &Caches) -> Turn {
-        let all = caches.kafkas.keys();
-        let turn = lock(&self.known).ask(&name(key), all.iter().map(name), clock::now());
-        if turn == Turn::Now {
-            tracing::info!(cluster = %key, "it is the turn of the cluster to restart its pods for the new version of the operator");
-        }
+        let all = || caches.kafkas.keys().iter().map(name).collect();
+        let turn = lock(&self.known).ask(&name(key), all, clock::now());
+        tracing::debug!(cluster = %key, ?turn, "whether it is the turn of the cluster to restart its pods for the new version of the operator");
         turn
     }
 

@@ -73,7 +73,7 @@ impl Basis {
     }
 }
 
-/// A plan that waits for an approval or a maintenance window.
+/// A plan that waits for an approval, a maintenance window or its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldPlan {
     /// The fingerprint with which a user approves it.
@@ -153,7 +153,7 @@ impl OperatorHold {
         }
     }
 
-    /// Takes a restart that waits for an approval; `false`: the pod needs it for something else, too, is of no use as it is, or is a
+    /// Takes a restart that waits for an approval, a window or a turn; `false`: the pod needs it for something else, too, is of no use as it is, or is a
     /// controller that leaves the quorum (`departs`), whose restart is a step of that.
     pub(super) fn takes(&mut self, restart: &Restart, live: &Pod, departs: bool, now: Timestamp) -> bool {
         let is_template = |reason: &RestartReason| {
@@ -244,7 +244,7 @@ impl OperatorHold {
         }
         if self.asked == OperatorRolls::Turn {
             let waits = match &self.turn {
-                Some(turn) => turn.waits_for(),
+                Some(turn) => turn.waits_for(&self.namespace),
                 None => Some("it is known how other clusters are".to_owned()),
             };
             words.extend(waits.map(|waits| format!("; it goes by itself once {waits}")));
@@ -264,6 +264,8 @@ impl OperatorHold {
         }
         let stays = self.differs && !self.let_go;
         let former = Some(pod_set).filter(|_| stays).and_then(|set| Basis::remembered(observed, set));
+        // A pod set that has lost its note, or never got it, says the same as the others: its pods were not let go either.
+        let former = former.or_else(|| self.before.clone().filter(|_| stays));
         Some(objects::json(former.as_ref().unwrap_or(&self.basis)).to_string())
     }
 

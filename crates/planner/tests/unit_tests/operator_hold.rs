@@ -234,7 +234,7 @@ fn a_cluster_waits_for_its_turn_and_says_for_whom() {
     for (turn, part) in [
         (None, "it goes by itself once it is known how other clusters are"),
         (Some(Turn::Others(1)), "it goes by itself once another cluster has restarted its pods"),
-        (Some(Turn::Canaries(vec!["test/canary".to_owned()])), "not yet: \"test/canary\""),
+        (Some(Turn::Canaries(vec!["s1/canary".to_owned()])), "not yet: \"s1/canary\""),
     ] {
         world.turn = turn;
         let plan = pass(&mut world);

@@ -59,6 +59,7 @@ impl Kind for Reconciler {
         if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
             // It is there. What runs is left as it is; its status says so already.
             lock(&self.seen).insert(key.clone());
+            self.answers.turn_of(key, None);
             if unreadable.is_terminating() {
                 return Ok(self.leaving(key, true));
             }
@@ -141,7 +142,7 @@ impl Kind for Reconciler {
     async fn before(&self, key: &ObjectRef, view: &ClusterView, plan: &Plan) -> Result<(), Error> {
         if !matches!(view, ClusterView::Live(_)) {
             self.roll_metrics.remove(key);
-            if !matches!(view, ClusterView::Unplanned(_, Unplanned::Unread(_))) {
+            if matches!(view, ClusterView::Unplanned(_, Unplanned::Paused)) {
                 self.answers.turn_of(key, None);
             }
             return Ok(());

@@ -21,7 +21,9 @@ const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
 impl Reconciler {
     /// What is left of a cluster. `terminating`: its resource is still there, and is being deleted.
     pub(super) fn leaving(&self, key: &ObjectRef, terminating: bool) -> Seen<ClusterView> {
-        if !terminating {
+        if terminating {
+            self.answers.turn_of(key, None);
+        } else {
             self.answers.forget(key);
             self.observer.forget(key);
             self.memory(|memory| drop(memory.remove(key)));
