@@ -16,6 +16,7 @@ use rdkafka::{
     client::DefaultClientContext,
     producer::{FutureProducer, FutureRecord},
 };
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use test_support::{KafkaNode, KafkaOptions};
 
 use crate::{
@@ -46,7 +47,11 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     let node = KafkaNode::start(options.with_config("group.initial.rebalance.delay.ms", "0")).await?;
 
     progress("a bare producer");
-    let bare = bare(&node.bootstrap()).await?;
+    let bootstrap = node.bootstrap();
+    let bare = on_one_core(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.context("make a runtime")?.block_on(bare(&bootstrap))
+    })?;
 
     let folder = tempfile::tempdir().context("make a folder for the bridge")?;
     let file = folder.path().join("application.properties");
@@ -59,7 +64,7 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     std::fs::write(&file, text).context("write the configuration of the bridge")?;
     let mut command = Command::new(binary);
     command.arg("--config-file").arg(&file);
-    let mut bridge = Operator::start_command(command, MANAGEMENT_PORT, &[])?;
+    let mut bridge = on_one_core(|| Operator::start_command(command, MANAGEMENT_PORT, &[]))?;
     bridge.until("strimzi_bridge_kafka_producer_count", 1.0).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     row("kafka-bridge, idle, MB resident", number(bridge.usage()?.resident, 1), "20");
@@ -67,7 +72,7 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     progress("records through the bridge");
     let (records, cpu) = through(&bridge)?;
     row(
-        format!("bridge, {BATCH} records of 1 KB per request, records per CPU s"),
+        format!("bridge on one core, {BATCH} records of 1 KB per request, records per CPU s"),
         number(records / cpu, 0),
         "-",
     );
@@ -83,6 +88,20 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
         number((PREFETCH_MB + 300) as f64, 0),
     );
     bridge.check()
+}
+
+/// Runs on one core, with every thread and process that begins there.
+fn on_one_core<T: Send>(work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+    let pinned = || {
+        let all = sched_getaffinity(None).context("ask for the cores")?;
+        let first = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).context("there is no core")?;
+        let mut one = CpuSet::new();
+        one.set(first);
+        sched_setaffinity(None, &one).context("stay on one core")?;
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(pinned).join())
+        .map_err(|_| anyhow::anyhow!("what runs on one core panicked"))?
 }
 
 /// Records for each second of this process's time.
