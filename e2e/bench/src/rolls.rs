@@ -24,8 +24,6 @@ use crate::report::{number, progress, row};
 const NAMESPACE: &str = "bench-rolls";
 /// How long anything may take before the bench gives up.
 const DEADLINE: Duration = Duration::from_mins(10);
-/// The version of Kafka that the cluster runs.
-const VERSION: &str = "4.3.1";
 /// Ticks in a second in /proc, by the Linux ABI.
 const TICKS: f64 = 100.0;
 
@@ -109,12 +107,13 @@ async fn held_upgrade(cluster: &Cluster<'_>) -> anyhow::Result<()> {
     let remembers = |set: Option<&StrimziPodSet>| {
         set.is_some_and(|set| set.annotations().contains_key(annotations::LET_GO_FOR))
     };
-    scenario.until::<StrimziPodSet>("three-dual", "its note", DEADLINE, remembers).await?;
+    scenario.until::<StrimziPodSet>(&format!("{name}-dual"), "its note", DEADLINE, remembers).await?;
     let before = cluster.pods().await?;
     let (pod, _) = before.first_key_value().context("there are no pods")?;
     let image = scenario.kubectl(&["get", "pod", pod, "-o", "jsonpath={.spec.containers[0].image}"]).await?;
     // The same image by its long name: pods that differ, and nothing to pull.
-    set_operator(scenario, &format!("STRIMZI_KAFKA_IMAGES={VERSION}=docker.io/{}", image.trim())).await?;
+    let version = &planner::versions::default_version().context("there is no default version")?.version;
+    set_operator(scenario, &format!("STRIMZI_KAFKA_IMAGES={version}=docker.io/{}", image.trim())).await?;
     scenario.until::<Kafka>(name, "a plan that is held", DEADLINE, |kafka| plan_of(kafka).is_some()).await?;
     cluster.restarted("a new operator with another image, while its plan is held", before.clone(), 0).await?;
     let kafka = scenario.api::<Kafka>().get(name).await?;

@@ -153,8 +153,8 @@ impl OperatorHold {
         }
     }
 
-    /// Takes a restart that waits for an approval, a window or a turn; `false`: the pod needs it for something else, too, is of no use as it is, or is a
-    /// controller that leaves the quorum (`departs`), whose restart is a step of that.
+    /// Takes a restart that waits for an approval, a window or a turn; `false`: the pod needs it for something else, too, is of no use as it
+    /// is, or is a controller that leaves the quorum (`departs`), whose restart is a step of that.
     pub(super) fn takes(&mut self, restart: &Restart, live: &Pod, departs: bool, now: Timestamp) -> bool {
         let is_template = |reason: &RestartReason| {
             reason.is_about_the_pod() || *reason == RestartReason::ConfigChangeRequiresRestart
@@ -207,7 +207,7 @@ impl OperatorHold {
     /// What has to be known of other clusters, if that decides.
     pub(super) fn question(&self) -> Option<Need> {
         let decides = self.asked == OperatorRolls::Turn && self.turn.is_none() && !self.held.is_empty();
-        (decides && !self.let_go).then_some(Need::Turn)
+        decides.then_some(Need::Turn)
     }
 
     /// How far the cluster is, once the restarts that are to come are known, and whether it is ready.

@@ -114,7 +114,8 @@ impl OperatorTurns {
         };
         match state {
             Some(TurnState::Goes) if is_first => drop(self.turns.insert(cluster.to_owned(), now)),
-            Some(TurnState::Done) => drop(self.turns.remove(cluster)),
+            // What has its turn goes in the same pass: a cluster that waits all the same was given something else to wait for.
+            Some(TurnState::Done | TurnState::Waits) => drop(self.turns.remove(cluster)),
             _ => {}
         }
         let mut is_last_canary = false;
@@ -179,7 +180,7 @@ impl OperatorTurns {
         (going >= self.at_once).then_some(Turn::Others(going))
     }
 
-    /// Clusters that have to be looked at before one goes, but for the one that asks.
+    /// How many clusters have to be looked at before any cluster goes. The cluster `but`, which asks, does not count.
     fn unseen(&self, but: Option<&str>, now: Timestamp) -> usize {
         match &self.start {
             Start::Waits(unseen, until) if now < *until => {
@@ -264,8 +265,19 @@ mod tests {
         assert_eq!(waits(&mut turns, "a/2"), Turn::Others(1));
         // The first by name waits for an approval, and never asks.
         assert_eq!(turns.report("b/3", Some(TurnState::Done), now()), ["a/2"]);
-        // A cluster that was asked for and cannot be planned by now does not.
+        // The cluster whose turn it is waits for an approval by now: others need not wait for that.
+        assert_eq!(waits(&mut turns, "a/2"), Turn::Now);
+        assert_eq!(waits(&mut turns, "a/1"), Turn::Others(1));
+        assert_eq!(turns.report("a/2", Some(TurnState::Waits), now()), ["a/1"]);
+        assert_eq!(turns.report("a/1", None, now()), [""; 0], "what cannot be planned waits for no turn");
+        assert_eq!(waits(&mut turns, "b/3"), Turn::Now);
+        assert_eq!(waits(&mut turns, "a/2"), Turn::Others(1));
         assert_eq!(turns.report("a/2", None, now()), [""; 0]);
+        assert_eq!(
+            turns.report("b/3", Some(TurnState::Done), now()),
+            [""; 0],
+            "nobody waits for a turn any more"
+        );
     }
 
     #[test]
