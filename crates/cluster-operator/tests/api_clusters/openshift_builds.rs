@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use http::Method;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use test_support::openapi::OpenApi;
@@ -50,6 +50,12 @@ async fn openshift() -> &'static ApiServer {
                 (has("build.openshift.io") && has("image.openshift.io")).then_some(())
             };
             wait::until(DEADLINE, "the kinds are served", served).await.unwrap();
+            // The storage of a kind is set up at the first read, and until then reads are refused.
+            for kind in ["BuildConfig", "Build", "ImageStream"] {
+                let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
+                let read = || async { all.list(&ListParams::default()).await.ok() };
+                wait::until(DEADLINE, &format!("{kind} can be read"), read).await.unwrap();
+            }
             server
         })
         .await
