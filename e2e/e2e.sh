@@ -12,7 +12,7 @@ quietly e2e-tests "compiling the tests" cargo test --no-run -p e2e --test 'e2e_*
 step "Building Kubernetes, Helm and Kafka's image"
 build_tools
 if [[ $CLUSTER == local ]]; then
-  e2e/kubernetes/build.sh listeners builds
+  e2e/kubernetes/build.sh listeners builds change-data
   KAFKA_VERSION=$FORMER_KAFKA_VERSION e2e/kubernetes/build.sh images
 fi
 step "Starting Kubernetes"
@@ -20,15 +20,14 @@ cluster
 load_images
 if [[ $CLUSTER == local ]]; then
   e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar" "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar" \
-    "$CACHE/images/buildah-$VERSION.tar" "$CACHE/images/kafka-$FORMER_KAFKA_VERSION.tar"
-  # Builds load the image that they begin with from a registry, and push to it.
-  KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION")
-  # What the tests of image builds run on this machine: a compiler of plug-ins, and a server that pods load them from.
-  need default-jdk-headless javac jar
-  install_missing
+    "$CACHE/images/buildah-$VERSION.tar" "$CACHE/images/kafka-$FORMER_KAFKA_VERSION.tar" \
+    "$CACHE"/images/{debezium-postgres,secrets-provider,postgresql}.tar
+  # Builds load the image that they begin with from a registry, and push to it; nodes pull plug-ins from there.
+  KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION" \
+    docker.io/kastellan/{debezium-postgres,secrets-provider}:1)
   # shellcheck disable=SC2046  # two words
   set_ranges $(<"$STATE/ranges")
-  export KASTELLAN_REGISTRY KASTELLAN_HOST_ADDRESS=$HOST_IP KASTELLAN_KAFKA_LIBS=$CACHE/kafka/$KAFKA_VERSION/libs
+  export KASTELLAN_REGISTRY KASTELLAN_HOST_ADDRESS=$HOST_IP KASTELLAN_CONNECT_PLUG_INS=$CACHE/connect-plug-ins
   # The operator looks for these kinds when it starts.
   k apply --server-side --force-conflicts -f "$CACHE/definitions/routes.yaml" -f "$CACHE/definitions/tlsroutes.yaml" >/dev/null
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build.sh TARGET...: builds or fetches what the local Kubernetes and its images are made of, into the cache folder.
 #   control-plane  etcd, kube-apiserver and kube-controller-manager (enough for tests against an API server)
-#   node           the other Kubernetes programs, and kubectl if the machine has none
+#   node           the other Kubernetes programs, containerd, and kubectl if the machine has none
 #   coredns  helm  one program each (helm only if the machine has no version 4)
 #   kafka          Kafka's jars          jre  a small Java runtime
 #   plug-ins       jars that Kafka's image does not have and that options of a Kafka resource ask for, for tests
@@ -10,12 +10,13 @@
 #   all            all of these
 #   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
 #   builds         what the tests of image builds need: an image registry, and the image of Buildah
+#   change-data    what the test of change data needs: a connector, as an archive and as an image, and a database
 #   definitions    definitions of other people's kinds, for tests against an API server
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,13s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,14s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -87,27 +88,28 @@ fetch_kafka() {
   stamp "kafka-$KAFKA_VERSION" "$key"
   say "fetched $(find "$libs" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
 }
-fetch_plug_ins() {
-  local tools=$HERE/tools/plug-ins jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins key begun=$SECONDS
-  key="$KAFKA_VERSION $(cat "$tools/pom.xml" "$tools/SHA256SUMS" | sha256sum | cut -c1-16)"
-  if fresh "plug-ins-$KAFKA_VERSION" "$key" "$jars"; then
-    UP_TO_DATE+=("the plug-ins of Kafka")
+# fetch_jars FOLDER TO WHAT: what the pom.xml in tools/FOLDER names, compared with the sums beside it.
+fetch_jars() {
+  local folder=$HERE/tools/$1 to=$2 what=$3 name=$1-$KAFKA_VERSION key begun=$SECONDS
+  key="$KAFKA_VERSION $(cat "$folder/pom.xml" "$folder/SHA256SUMS" | sha256sum | cut -c1-16)"
+  if fresh "$name" "$key" "$to"; then
+    UP_TO_DATE+=("$what")
     return
   fi
   need maven mvn
   need default-jdk-headless javac
   install_missing
-  say "fetching plug-ins of Kafka from Maven Central $POSITION"
-  rm -rf "$jars.part"
-  mkdir -p "$jars.part"
-  quietly plug-ins "fetching plug-ins of Kafka" mvn -q -B -f "$tools/pom.xml" -Dkafka.version="$KAFKA_VERSION" \
-    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars.part" || exit 1
-  quietly plug-ins "comparing plug-ins of Kafka with their checksums" \
-    env -C "$jars.part" sha256sum --check --strict --quiet "$tools/SHA256SUMS" || exit 1
-  rm -rf "$jars"
-  mv "$jars.part" "$jars"
-  stamp "plug-ins-$KAFKA_VERSION" "$key"
-  say "fetched $(find "$jars" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
+  say "fetching $what from Maven Central $POSITION"
+  rm -rf "$to.part"
+  mkdir -p "$to.part"
+  quietly "$1" "fetching $what" mvn -q -B -f "$folder/pom.xml" -Dkafka.version="$KAFKA_VERSION" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$to.part" || exit 1
+  quietly "$1" "comparing $what with their checksums" \
+    env -C "$to.part" sha256sum --check --strict --quiet "$folder/SHA256SUMS" || exit 1
+  rm -rf "$to"
+  mv "$to.part" "$to"
+  stamp "$name" "$key"
+  say "fetched $(find "$to" -type f | wc -l) files in $(minutes $((SECONDS - begun)))"
 }
 # The brokers of the other versions whose configuration models are checked in: a test makes the models anew and compares.
 fetch_kafka_models() {
@@ -288,22 +290,27 @@ fetch_definitions() {
   install -m 0644 "$(module_folder github.com/openshift/api)/openapi/openapi.json" "$CACHE/definitions/openshift.json"
   stamp definitions "$key"
 }
-# The image registry is of a module of its own: what it needs changes no version of the other programs.
-build_registry() {
-  local folder=$HERE/tools/registry key begun=$SECONDS
-  key=$(cat "$folder"/go.mod "$folder"/go.sum "$folder"/*.go | sha256sum | cut -c1-16)
-  if fresh registry "$key" "$BIN/registry"; then
-    UP_TO_DATE+=("registry")
+# own_module NAME PACKAGE [TAGS]: a static program out of the Go module in tools/FOLDER, where FOLDER is that of OWN_MODULE. What a module of
+# its own needs changes no version of the other programs.
+own_module() {
+  local folder=$HERE/tools/$OWN_MODULE package=$2 name=$1 tags=${3:-} key begun=$SECONDS
+  key="$tags $(find "$folder" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)"
+  if fresh "$name" "$key" "$BIN/$name"; then
+    UP_TO_DATE+=("$name")
     return
   fi
   need_go
-  say "building an image registry $POSITION"
+  say "building $name $POSITION"
   mkdir -p "$BIN"
-  quietly registry "building an image registry" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
-    go build -trimpath -gcflags=all=-dwarf=false -ldflags "-s -w" -o "$BIN/registry.new" . || exit 1
-  mv "$BIN/registry.new" "$BIN/registry"
-  stamp registry "$key"
-  say "built an image registry in $(minutes $((SECONDS - begun)))"
+  quietly "$name" "building $name" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    go build -trimpath -gcflags=all=-dwarf=false -tags "$tags" -ldflags "-s -w" -o "$BIN/$name.new" "$package" || exit 1
+  mv "$BIN/$name.new" "$BIN/$name"
+  stamp "$name" "$key"
+  say "built $name in $(minutes $((SECONDS - begun)))"
+}
+# What its snapshotters of other file systems and its traces would need is left out.
+containerd_program() {
+  OWN_MODULE=containerd own_module "$1" "github.com/containerd/containerd/v2/cmd/$1" no_btrfs,no_devmapper,no_zfs,no_tracing
 }
 make_buildah_image() {
   local images=$CHECKOUT/images buildah=$CACHE/images/buildah-$VERSION.tar key begun=$SECONDS
@@ -322,6 +329,36 @@ make_buildah_image() {
   stamp "buildah-image-$VERSION" "$key"
   say "made the Buildah image ($(du -m "$buildah" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
+# make_files_image NAME FILE...: the image kastellan/NAME:1 of plug-ins, for image volumes.
+make_files_image() {
+  local images=$CHECKOUT/images name=$1 image=$CACHE/images/$1.tar key
+  shift
+  key=$(cat "$images/files.sh" "$images/archive.sh" "$@" | sha256sum | cut -c1-16)
+  if fresh "$name-image" "$key" "$image"; then
+    UP_TO_DATE+=("the image $name")
+    return
+  fi
+  say "making the image $name $POSITION"
+  quietly "$name-image" "making the image $name" "$images/files.sh" "docker.io/kastellan/$name:1" "$image" "$@" || exit 1
+  stamp "$name-image" "$key"
+}
+make_postgresql_image() {
+  local images=$CHECKOUT/images image=$CACHE/images/postgresql.tar key begun
+  key=$(cat "$images/postgresql.sh" "$images/archive.sh" | sha256sum | cut -c1-16)
+  if fresh postgresql-image "$key" "$image"; then
+    UP_TO_DATE+=("the PostgreSQL image")
+    return
+  fi
+  require_root
+  need mmdebstrap mmdebstrap
+  install_missing
+  mkdir -p "$CACHE/images"
+  begun=$SECONDS
+  say "making the PostgreSQL image $POSITION"
+  quietly postgresql-image "making the PostgreSQL image" "$images/postgresql.sh" "$CACHE/debian" "$image" || exit 1
+  stamp postgresql-image "$key"
+  say "made the PostgreSQL image ($(du -m "$image" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
+}
 # module_folder MODULE: where Go keeps it.
 module_folder() { env -C "$HERE/tools/definitions" go list -m -f '{{.Dir}}' "$1"; }
 
@@ -331,7 +368,7 @@ parts_of() {
     # The garbage collector of the controller manager is what tests of deletions need.
     control-plane) printf '%s\n' etcd kube-apiserver kube-controller-manager ;;
     node)
-      printf '%s\n' kube-scheduler kubelet kube-proxy
+      printf '%s\n' kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr
       type -P kubectl >/dev/null || printf 'kubectl\n'
       ;;
     helm) has_helm || printf 'helm\n' ;;
@@ -344,7 +381,8 @@ parts_of() {
     all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     listeners) printf '%s\n' envoy envoy-image definitions ;;
     builds) printf '%s\n' registry buildah-image ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds definitions" ;;
+    change-data) printf '%s\n' connect-plug-ins connect-plug-in-images postgresql-image ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds change-data definitions" ;;
   esac
 }
 make_part() {
@@ -356,7 +394,13 @@ make_part() {
       fetch_kafka
       [[ $KAFKA_VERSION == "$FORMER_KAFKA_VERSION" ]] || fetch_kafka_models
       ;;
-    plug-ins) fetch_plug_ins ;;
+    plug-ins) fetch_jars plug-ins "$CACHE/kafka/$KAFKA_VERSION/plug-ins" "plug-ins of Kafka" ;;
+    connect-plug-ins) fetch_jars connect-plug-ins "$CACHE/connect-plug-ins" "plug-ins of Kafka Connect" ;;
+    connect-plug-in-images)
+      make_files_image debezium-postgres "$CACHE"/connect-plug-ins/debezium-*.tar.gz
+      make_files_image secrets-provider "$CACHE"/connect-plug-ins/*.jar
+      ;;
+    postgresql-image) make_postgresql_image ;;
     jre) build_jre ;;
     pause-image) make_pause_image ;;
     kafka-image) make_kafka_image ;;
@@ -365,7 +409,8 @@ make_part() {
     schemathesis) fetch_schemathesis ;;
     envoy-image) make_envoy_image ;;
     definitions) fetch_definitions ;;
-    registry) build_registry ;;
+    registry) OWN_MODULE=registry own_module registry . ;;
+    containerd | containerd-shim-runc-v2 | ctr) containerd_program "$1" ;;
     buildah-image) make_buildah_image ;;
     *) kubernetes_program "$1" ;;
   esac

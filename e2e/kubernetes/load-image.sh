@@ -16,7 +16,7 @@ for tar in "$@"; do
       say "$node has $(<"$loaded") already"
       continue
     fi
-    refs=$(in_node "$node" ctr -n k8s.io images import - <"$tar" | awk '/^unpacking/ { print $2 }' | paste -sd' ')
+    refs=$(in_node "$node" "$BIN/ctr" -n k8s.io images import --local - <"$tar" | awk '/^unpacking/ { print $2 }' | paste -sd' ')
     mkdir -p "$STATE/$node/loaded"
     # An older image of the same name is not that name any more.
     { grep -lxF -- "$refs" "$STATE/$node/loaded/"* 2>/dev/null || true; } | xargs -r rm

@@ -63,24 +63,28 @@ write_node_config() {
 EOF
   # restrict_oom_score_adj: a machine that is itself a container or a small VM often may not lower the score.
   cat >"$config/containerd.toml" <<EOF
-version = 2
+version = 3
 root = "/var/lib/containerd"
 state = "/run/containerd"
 [grpc]
   address = "/run/containerd/containerd.sock"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "docker.io/kastellan/pause:1"
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "docker.io/kastellan/pause:1"
+[plugins."io.containerd.cri.v1.images".registry]
+  config_path = "$config/registries"
+[plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "$config/registries"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["/usr/lib/cni"]
     conf_dir = "$config/cni"
-  [plugins."io.containerd.grpc.v1.cri".containerd]
+  [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      runtime_path = "$BIN/containerd-shim-runc-v2"
+      [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
         SystemdCgroup = false
 EOF
   printf 'nameserver %s\n' "$DNS_IP" >"$config/resolv.conf"
@@ -124,12 +128,12 @@ start_containerd() {
   make_certificate "$node" "/O=system:nodes/CN=system:node:$node" "DNS:$node,IP:$(node_ip "$i")"
   make_kubeconfig "$node" "$STATE/pki/$node.kubeconfig"
   write_node_config "$i"
-  start "$node-containerd" "$node" containerd --config "$STATE/$node/config/containerd.toml"
+  start "$node-containerd" "$node" "$BIN/containerd" --config "$STATE/$node/config/containerd.toml"
 }
 start_kubelet() {
   local i=$1 node=node-$1
-  wait_for 30 "$node-containerd" "containerd of $node" in_node "$node" ctr version
-  in_node "$node" ctr -n k8s.io images import - <"$CACHE/images/pause.tar" >/dev/null
+  wait_for 30 "$node-containerd" "containerd of $node" in_node "$node" "$BIN/ctr" version
+  in_node "$node" "$BIN/ctr" -n k8s.io images import - <"$CACHE/images/pause.tar" >/dev/null
   start "$node-kubelet" "$node" "$BIN/kubelet" --config="$STATE/$node/config/kubelet.yaml" \
     --kubeconfig="$STATE/pki/$node.kubeconfig" --hostname-override="$node" --node-ip="$(node_ip "$i")" \
     --node-labels="topology.kubernetes.io/zone=zone-$i,topology.kubernetes.io/region=local"

@@ -15,12 +15,8 @@ if ! alive registry; then
   # A Service without a selector, and its end points written by hand, as for cluster DNS.
   sed "s/SERVER_IP/$SERVER_IP/" "$HERE/manifests/registry.yaml" | kubectl apply --server-side -f - >/dev/null
 fi
-push() {
-  in_node node-1 ctr -n k8s.io images push --plain-http "$REGISTRY_ADDRESS/${1#*/}" "$1" >/dev/null
-}
 for image; do
-  # containerd 1.6 may end a first push with "unexpected EOF" where it has just imported the layers; the registry has what came whole.
-  push "$image" || push "$image" || push "$image" \
+  in_node node-1 "$BIN/ctr" -n k8s.io images push --plain-http "$REGISTRY_ADDRESS/${image#*/}" "$image" >/dev/null \
     || die "cannot push $image to the image registry (log: $STATE/logs/registry.log)"
 done
 printf '%s\n' "$REGISTRY"

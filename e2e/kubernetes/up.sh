@@ -96,13 +96,12 @@ need procps sysctl
 need openssl openssl
 need iptables iptables
 need conntrack conntrack
-need containerd containerd ctr
 need runc runc
 need containernetworking-plugins /usr/lib/cni/bridge /usr/lib/cni/host-local /usr/lib/cni/portmap
 need inotify-tools inotifywait
 install_missing
 not_built=()
-for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy coredns; do
+for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr coredns; do
   [[ -x $BIN/$program ]] || not_built+=("$program")
 done
 type -P kubectl >/dev/null || [[ -x $BIN/kubectl ]] || not_built+=(kubectl)

@@ -1,11 +1,11 @@
 //! Images with plug-ins as a user has them built: Buildah in a pod, a registry, workers from the image by its digest, and what the
 //! status says of builds that fail, that a namespace refuses, or whose image wants something to be run in them.
 
-use std::path::Path;
-use std::process::Command;
+mod change_data;
+
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use api::{KafkaConnect, StrimziPodSet};
 use e2e::files::FileServer;
 use e2e::{Scenario, has_condition, is_pod_ready};
@@ -36,63 +36,25 @@ spec:
     config: {offsets.topic.replication.factor: 1, default.replication.factor: 1, min.insync.replicas: 1}
 ";
 
-/// The source of a connector that the image of Kafka does not have.
-const CONNECTOR: &str = r#"
-package kastellan.test;
-
-import java.util.List;
-import java.util.Map;
-import org.apache.kafka.common.config.ConfigDef;
-import org.apache.kafka.connect.connector.Task;
-import org.apache.kafka.connect.sink.SinkConnector;
-
-public final class Silence extends SinkConnector {
-    @Override public void start(Map<String, String> properties) { }
-    @Override public Class<? extends Task> taskClass() { return null; }
-    @Override public List<Map<String, String>> taskConfigs(int most) { return List.of(); }
-    @Override public void stop() { }
-    @Override public ConfigDef config() { return new ConfigDef(); }
-    @Override public String version() { return "7.1"; }
-}
-"#;
-const CLASS: &str = "kastellan.test.Silence";
+const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 fn variable(name: &str) -> Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set: run `make e2e`"))
 }
 
-/// Compiles the connector; the jar.
-fn jar() -> Result<Vec<u8>> {
-    let folder = tempfile::tempdir()?;
-    let (source, classes) = (folder.path().join("Silence.java"), folder.path().join("classes"));
-    let services = classes.join("META-INF/services");
-    std::fs::create_dir_all(&services)?;
-    std::fs::write(&source, CONNECTOR)?;
-    std::fs::write(services.join("org.apache.kafka.connect.sink.SinkConnector"), CLASS)?;
-    let libs = format!("{}/*", variable("KASTELLAN_KAFKA_LIBS")?);
-    let mut javac = Command::new("javac");
-    run(javac.args(["--release", "17", "--class-path", &libs, "-d"]).arg(&classes).arg(&source))?;
-    let jar = folder.path().join("silence.jar");
-    run(Command::new("jar").arg("--create").arg("--file").arg(&jar).arg("-C").arg(&classes).arg("."))?;
-    Ok(std::fs::read(Path::new(&jar))?)
+/// The archive of the connector.
+fn archive() -> Result<Vec<u8>> {
+    let folder = variable("KASTELLAN_CONNECT_PLUG_INS")?;
+    let mut files = std::fs::read_dir(&folder).context(folder)?.filter_map(Result::ok);
+    let found = files.find(|file| file.file_name().to_string_lossy().ends_with(".tar.gz"));
+    Ok(std::fs::read(found.context("no archive of a connector")?.path())?)
 }
 
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(())
-}
-
-/// A resource whose plug-in comes from this address.
-fn connect(name: &str, registry: &str, url: &str, sum: Option<&str>) -> Value {
-    let mut artifact = json!({"type": "jar", "url": url});
-    if let Some(sum) = sum {
-        artifact["sha512sum"] = json!(sum);
-    }
+/// One worker without anything of its own.
+fn worker_group(name: &str) -> Value {
     json!({
-        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect", "metadata": {"name": name},
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect",
+        "metadata": {"name": name, "annotations": {"strimzi.io/use-connector-resources": "true"}},
         "spec": {
             "replicas": 1,
             "bootstrapServers": "shop-kafka-bootstrap:9092",
@@ -104,20 +66,31 @@ fn connect(name: &str, registry: &str, url: &str, sum: Option<&str>) -> Value {
                 "status.storage.replication.factor": 1},
             "jvmOptions": {"-Xmx": "256m"},
             "resources": {"requests": {"cpu": "50m", "memory": "512Mi"}},
-            "build": {
-                "output": {"type": "docker", "image": format!("{registry}/team/{name}:1")},
-                "plugins": [{"name": "silence", "artifacts": [artifact]}],
-            },
-            "template": {
-                // Where images with short names are, and that the registry has no TLS: Buildah's own file of settings.
-                "buildPod": {"volumes": [{"name": "registries", "configMap": {"name": "registries"}}]},
-                "buildContainer": {
-                    "volumeMounts": [{"name": "registries", "mountPath": "/mnt/registries"}],
-                    "env": [{"name": "CONTAINERS_REGISTRIES_CONF", "value": "/mnt/registries/registries.conf"}],
-                },
-            },
         },
     })
+}
+
+/// Workers whose plug-in comes from this address, in a build.
+fn connect(name: &str, registry: &str, url: &str, sum: Option<&str>) -> Value {
+    let type_ = if url.ends_with(".jar") { "jar" } else { "tgz" };
+    let mut artifact = json!({"type": type_, "url": url});
+    if let Some(sum) = sum {
+        artifact["sha512sum"] = json!(sum);
+    }
+    let mut connect = worker_group(name);
+    connect["spec"]["build"] = json!({
+        "output": {"type": "docker", "image": format!("{registry}/team/{name}:1")},
+        "plugins": [{"name": "debezium", "artifacts": [artifact]}],
+    });
+    connect["spec"]["template"] = json!({
+        // Where images with short names are, and that the registry has no TLS: Buildah's own file of settings.
+        "buildPod": {"volumes": [{"name": "registries", "configMap": {"name": "registries"}}]},
+        "buildContainer": {
+            "volumeMounts": [{"name": "registries", "mountPath": "/mnt/registries"}],
+            "env": [{"name": "CONTAINERS_REGISTRIES_CONF", "value": "/mnt/registries/registries.conf"}],
+        },
+    });
+    connect
 }
 
 fn registries(registry: &str) -> Value {
@@ -184,14 +157,16 @@ async fn plug_in_is_known(scenario: &Scenario, name: &str) -> Result<()> {
 #[tokio::test]
 async fn builds_bring_plug_ins_to_workers_and_are_made_anew_when_asked_for() -> Result<()> {
     let registry = variable("KASTELLAN_REGISTRY")?;
-    let jar = jar()?;
-    let server = FileServer::start("silence.jar", jar).await?;
+    let server = FileServer::start("debezium.tar.gz", archive()?).await?;
     let url = server.url(&variable("KASTELLAN_HOST_ADDRESS")?);
     let scenario = Scenario::new("e2e-build").await?;
     scenario.apply_value(&registries(&registry)).await?;
     let wrong = "0a".repeat(64);
     scenario.apply_value(&connect("spoiled", &registry, &url, Some(&wrong))).await?;
-    scenario.apply_value(&connect("pipes", &registry, &url, None)).await?;
+    let mut pipes = connect("pipes", &registry, &url, None);
+    change_data::with_password(&mut pipes);
+    change_data::prepare(&scenario, &registry).await?;
+    scenario.apply_value(&pipes).await?;
     scenario.apply(KAFKA).await?;
 
     let why = not_ready(&scenario, "spoiled", "attempt 1 of pod spoiled-connect-build").await?;
@@ -201,6 +176,7 @@ async fn builds_bring_plug_ins_to_workers_and_are_made_anew_when_asked_for() -> 
     plug_in_is_known(&scenario, "pipes").await?;
     scenario.stage("the workers have the image and know the plug-in");
     assert!(first.starts_with(&format!("{registry}/team/pipes@sha256:")), "{first}");
+    change_data::rows_arrive(&scenario, "pipes").await?;
 
     // Other inputs are built at once, whatever the pause after a failure is. Asked for, the same ones are built again.
     scenario.apply_value(&connect("spoiled", &registry, &url, None)).await?;
