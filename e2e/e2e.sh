@@ -25,6 +25,11 @@ if [[ $CLUSTER == local ]]; then
   # Builds load the image that they begin with from a registry, and push to it; nodes pull plug-ins from there.
   KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION" \
     docker.io/kastellan/{debezium-postgres,secrets-provider}:1)
+  # A second machine, for the one story that drains it and has it die. Its pods need no more than these images.
+  ((NODES > 1)) || e2e/kubernetes/up.sh --nodes 2
+  k taint node node-2 --overwrite kastellan.io/machine=spare:NoSchedule >/dev/null
+  load_images
+  e2e/kubernetes/load-image.sh "$CACHE/images/kafka-$FORMER_KAFKA_VERSION.tar"
   # shellcheck disable=SC2046  # two words
   set_ranges $(<"$STATE/ranges")
   export KASTELLAN_REGISTRY KASTELLAN_HOST_ADDRESS=$HOST_IP KASTELLAN_CONNECT_PLUG_INS=$CACHE/connect-plug-ins
@@ -34,7 +39,7 @@ fi
 step "Installing the chart, for all namespaces"
 builds=()
 [[ $CLUSTER != local ]] || builds=(--set "buildah.image=docker.io/kastellan/buildah:$VERSION")
-install_chart kafka --set watchAnyNamespace=true "${builds[@]}"
+install_chart kafka --set watchAnyNamespace=true --set evictionWebhook.enabled=true "${builds[@]}"
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 if [[ $CLUSTER == local ]]; then
   export KASTELLAN_FORMER_KAFKA=$FORMER_KAFKA_VERSION

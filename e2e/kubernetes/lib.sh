@@ -44,6 +44,9 @@ fi
 HOST_LINK=kst-$ID
 REGISTRY=registry.kube-system.svc.cluster.local:5000
 
+# ctr would say each time that cgroup v1 comes to an end.
+export CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1
+
 # shellcheck source=e2e/kubernetes/progress.sh
 source "$HERE/progress.sh"
 

@@ -140,3 +140,6 @@ start_kubelet() {
   start "$node-kube-proxy" "$node" "$BIN/kube-proxy" --kubeconfig="$STATE/pki/proxy.kubeconfig" --proxy-mode=iptables \
     --cluster-cidr="$POD_NET.0.0/16" --hostname-override="$node" --conntrack-max-per-core=0 --iptables-min-sync-period=200ms
 }
+node_ready() {
+  kubectl get node "node-$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True
+}

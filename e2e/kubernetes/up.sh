@@ -85,7 +85,7 @@ EOF
 nodes_ready() {
   local i
   for ((i = 1; i <= wanted; i++)); do
-    kubectl get node "node-$i" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True || return 1
+    node_ready "$i" || return 1
   done
 }
 

@@ -4,6 +4,7 @@ pub mod edge;
 pub mod files;
 pub mod flow;
 pub mod held;
+pub mod machine;
 pub mod outside;
 pub mod storage_class;
 pub mod tokens;

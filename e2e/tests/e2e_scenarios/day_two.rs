@@ -1,12 +1,15 @@
 //! What happens to a cluster in its life, under a client that never stops writing and reading: nothing that Kafka acknowledged is
 //! lost, twice there or in another order, also when the operator is killed in the middle of it.
 
+mod machines;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use api::{Kafka, KafkaNodePool, annotations};
 use e2e::flow::Flow;
+use e2e::machine;
 use e2e::outside::Outside;
 use e2e::{Scenario, bootstrap_of, is_pod_ready, is_ready};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
@@ -20,7 +23,7 @@ const TOPIC: &str = "orders";
 const BROKERS: &str = "brokers";
 const CONTROLLERS: &str = "controllers";
 /// How many stages there are; in one of them the operator is killed.
-const STAGES: u64 = 6;
+const STAGES: u64 = 10;
 /// For what takes a restart of every node.
 const ROLL: Duration = Duration::from_mins(6);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -134,6 +137,7 @@ fn kafka(version: &str) -> Value {
         "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": CLUSTER},
         "spec": {"kafka": {
             "version": version,
+            "template": {"pod": machine::placement()},
             "listeners": [
                 {"name": "tls", "port": 9093, "type": "internal", "tls": true},
                 {"name": "np", "port": 9094, "type": "nodeport", "tls": false,
@@ -156,6 +160,7 @@ async fn day_two_loses_nothing() -> Result<()> {
     scenario.stage(&format!(
         "day two: a cluster of Kafka {former}, and a client that writes and reads (seed {seed})"
     ));
+    machine::choose(&scenario, machine::SPARE).await?;
     scenario.apply_value(&pool(BROKERS, "broker", &[0, 1])).await?;
     scenario.apply_value(&pool(CONTROLLERS, "controller", &[0])).await?;
     scenario.apply_value(&kafka(&former)).await?;
@@ -167,11 +172,16 @@ async fn day_two_loses_nothing() -> Result<()> {
     let mut day = Day { scenario, flow, kill, stage: 0, name: "", killer: None };
     day.flow.ask("start").await?;
     Box::pin(upgrade(&mut day)).await?;
+    Box::pin(machines::drain(&mut day)).await?;
     Box::pin(roll(&mut day)).await?;
     Box::pin(remove_volume(&mut day)).await?;
     let more = Box::pin(grow(&mut day)).await?;
     Box::pin(shrink(&mut day, &more)).await?;
+    Box::pin(replace_controller(&mut day)).await?;
     Box::pin(replace_authority(&mut day)).await?;
+    let last = format!("{CLUSTER}-{BROKERS}-{}", more.last().context("there are no brokers")?);
+    Box::pin(machines::spoil_disk(&mut day, &last)).await?;
+    Box::pin(machines::lose_machine(&mut day, &last)).await?;
     let Day { scenario, flow, .. } = day;
     let proof = flow.end().await?;
     scenario.stage(&format!("day two: {proof}"));
@@ -198,14 +208,13 @@ async fn upgrade(day: &mut Day) -> Result<()> {
     day.ends().await
 }
 
+/// The brokers restart by hand; the upgrade and the drain have restarted controllers, too.
 async fn roll(day: &mut Day) -> Result<()> {
-    let before = day.begins("a rolling update").await?;
-    for pool in [BROKERS, CONTROLLERS] {
-        let set = format!("{CLUSTER}-{pool}");
-        day.scenario
-            .kubectl(&["annotate", "strimzipodset", &set, "strimzi.io/manual-rolling-update=true"])
-            .await?;
-    }
+    let mut before = day.begins("a rolling update of the brokers").await?;
+    before.retain(|pod, _| pod.contains(BROKERS));
+    let set = format!("{CLUSTER}-{BROKERS}");
+    let annotation = format!("{}=true", annotations::MANUAL_ROLLING_UPDATE);
+    day.scenario.kubectl(&["annotate", "strimzipodset", &set, &annotation]).await?;
     day.until_restarted(&before).await?;
     day.ends().await
 }
@@ -227,13 +236,7 @@ async fn remove_volume(day: &mut Day) -> Result<()> {
 /// The answer is the ids of all brokers, with two new ones.
 async fn grow(day: &mut Day) -> Result<Vec<i32>> {
     day.begins("two more brokers").await?;
-    day.patch::<KafkaNodePool>(BROKERS, &json!({"spec": {"replicas": 5}})).await?;
-    let ids = until_brokers(day, 5, MINUTE).await?;
-    for id in &ids {
-        let pod = format!("{CLUSTER}-{BROKERS}-{id}");
-        day.scenario.until::<Pod>(&pod, "a ready pod", ROLL, |pod| pod.is_some_and(is_pod_ready)).await?;
-    }
-    day.scenario.until_ready(CLUSTER, ROLL).await?;
+    let ids = until_grown(day, BROKERS, 5).await?;
     day.ends().await?;
     Ok(ids)
 }
@@ -242,24 +245,60 @@ async fn grow(day: &mut Day) -> Result<Vec<i32>> {
 async fn shrink(day: &mut Day, ids: &[i32]) -> Result<()> {
     day.begins("the first two brokers leave, with their partitions moved").await?;
     let leaving = ids.get(..2).context("there are no five brokers")?;
-    let patch = json!({"metadata": {"annotations": {annotations::REMOVE_NODE_IDS: json!(leaving).to_string()}},
-        "spec": {"replicas": 3}});
-    day.patch::<KafkaNodePool>(BROKERS, &patch).await?;
-    for id in leaving {
-        let pod = format!("{CLUSTER}-{BROKERS}-{id}");
-        day.scenario.until::<Pod>(&pod, "its end", ROLL, |pod| pod.is_none()).await?;
-    }
-    let left = until_brokers(day, 3, MINUTE).await?;
+    let left = until_shrunk(day, BROKERS, leaving).await?;
     ensure!(left == ids.get(2..).unwrap_or_default(), "{left:?} stay of {ids:?}");
-    day.scenario.until_ready(CLUSTER, ROLL).await?;
     day.ends().await
 }
 
-/// Waits until the pool has so many brokers; their ids.
-async fn until_brokers(day: &Day, count: usize, deadline: Duration) -> Result<Vec<i32>> {
+/// A new controller takes the place of the first one; no broker restarts for it.
+async fn replace_controller(day: &mut Day) -> Result<()> {
+    let mut before = day.begins("a controller is replaced").await?;
+    let former = until_nodes(day, CONTROLLERS, 3, MINUTE).await?;
+    let mut ids = until_grown(day, CONTROLLERS, 4).await?;
+    let leaving = former.get(..1).context("there are no controllers")?;
+    let left = until_shrunk(day, CONTROLLERS, leaving).await?;
+    // The new one may have any id.
+    ids.retain(|id| !leaving.contains(id));
+    ensure!(left == ids, "{left:?} stay and not {ids:?}");
+    let mut after = day.scenario.kafka_pods(CLUSTER).await?;
+    before.retain(|pod, _| pod.contains(BROKERS));
+    after.retain(|pod, _| pod.contains(BROKERS));
+    ensure!(after == before, "brokers restarted for a controller: {before:?} became {after:?}");
+    day.ends().await
+}
+
+/// Gives a pool so many nodes, more than it had, and waits until all are ready; the ids of all of them.
+async fn until_grown(day: &Day, pool: &str, count: usize) -> Result<Vec<i32>> {
+    day.patch::<KafkaNodePool>(pool, &json!({"spec": {"replicas": count}})).await?;
+    let ids = until_nodes(day, pool, count, MINUTE).await?;
+    for id in &ids {
+        let pod = format!("{CLUSTER}-{pool}-{id}");
+        day.scenario.until::<Pod>(&pod, "a ready pod", ROLL, |pod| pod.is_some_and(is_pod_ready)).await?;
+    }
+    day.scenario.until_ready(CLUSTER, ROLL).await?;
+    Ok(ids)
+}
+
+/// Has these nodes leave a pool, which has three then, and waits until they are gone; the ids of those that are left.
+async fn until_shrunk(day: &Day, pool: &str, leaving: &[i32]) -> Result<Vec<i32>> {
+    let patch = json!({"metadata": {"annotations": {annotations::REMOVE_NODE_IDS: json!(leaving).to_string()}},
+        "spec": {"replicas": 3}});
+    day.patch::<KafkaNodePool>(pool, &patch).await?;
+    let left = until_nodes(day, pool, 3, ROLL).await?;
+    // A controller has restarted before, without its vote.
+    for id in leaving {
+        let pod = format!("{CLUSTER}-{pool}-{id}");
+        day.scenario.until::<Pod>(&pod, "its end", ROLL, |pod| pod.is_none()).await?;
+    }
+    day.scenario.until_ready(CLUSTER, ROLL).await?;
+    Ok(left)
+}
+
+/// Waits until a pool has so many nodes; their ids.
+async fn until_nodes(day: &Day, pool: &str, count: usize, deadline: Duration) -> Result<Vec<i32>> {
     let ids = |pool: Option<&KafkaNodePool>| pool.and_then(|pool| pool.status.as_ref()?.node_ids.clone());
     let is_so = |pool: Option<&KafkaNodePool>| ids(pool).is_some_and(|ids| ids.len() == count);
-    let pool = day.scenario.until::<KafkaNodePool>(BROKERS, "its brokers", deadline, is_so).await?;
+    let pool = day.scenario.until::<KafkaNodePool>(pool, "its nodes", deadline, is_so).await?;
     ids(pool.as_ref()).context("no node ids")
 }
 

@@ -1,0 +1,101 @@
+//! What happens to the machines below a cluster: one is drained, a disk of it turns read-only, and it dies.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use api::{Kafka, annotations};
+use e2e::machine::{self, FIRST, SPARE};
+use e2e::{Scenario, is_pod_ready};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+
+use super::{CLUSTER, Day, ROLL};
+
+/// Where a pod runs.
+async fn machine_of(scenario: &Scenario, pod: &str) -> Result<String> {
+    let pod = scenario.api::<Pod>().get(pod).await?;
+    pod.spec.and_then(|spec| spec.node_name).context("the pod has no node")
+}
+
+/// Waits until a Warning of the cluster has this reason and names the pod; its message.
+async fn warning(scenario: &Scenario, reason: &str, pod: &str, deadline: Duration) -> Result<String> {
+    let message = |kafka: Option<&Kafka>| {
+        let status = kafka.and_then(|kafka| kafka.status.as_ref())?;
+        let found = status.conditions.iter().flatten().find(|one| one.reason.as_deref() == Some(reason))?;
+        found.message.clone().filter(|message| message.contains(pod))
+    };
+    let what = format!("{reason} of {pod}");
+    let kafka = scenario.until::<Kafka>(CLUSTER, &what, deadline, |kafka| message(kafka).is_some()).await?;
+    message(kafka.as_ref()).context("no message")
+}
+
+/// `kubectl drain` has every pod of the cluster leave a machine, in the order of a roll.
+pub(super) async fn drain(day: &mut Day) -> Result<()> {
+    let before = day.begins("the machine of all nodes is drained").await?;
+    for pod in before.keys() {
+        ensure!(machine_of(&day.scenario, pod).await? == SPARE, "{pod} does not run where it was placed");
+    }
+    machine::choose(&day.scenario, FIRST).await?;
+    machine::drain(&day.scenario).await?;
+    day.until_restarted(&before).await?;
+    for pod in before.keys() {
+        ensure!(machine_of(&day.scenario, pod).await? == FIRST, "{pod} does not run where it was placed");
+    }
+    day.ends().await
+}
+
+/// A broker moves to another machine, where its disk turns read-only. Its claims are given up by the annotation.
+pub(super) async fn spoil_disk(day: &mut Day, pod: &str) -> Result<()> {
+    day.begins("the disk of a broker turns read-only").await?;
+    let scenario = &day.scenario;
+    let pods = scenario.api::<Pod>();
+    let before = pods.get(pod).await?.uid();
+    machine::choose(scenario, SPARE).await?;
+    scenario
+        .kubectl(&["annotate", "pod", pod, &format!("{}=true", annotations::MANUAL_ROLLING_UPDATE)])
+        .await?;
+    scenario.until_replaced(pod, before.as_ref()).await?;
+    scenario.until_ready(CLUSTER, ROLL).await?;
+    let name = format!("data-0-{pod}");
+    let claim = scenario.api::<PersistentVolumeClaim>().get(&name).await?.uid();
+
+    machine::make_read_only(scenario, &name).await?;
+    pods.delete(pod, &DeleteParams::default()).await?;
+    let said = warning(scenario, "LostVolume", pod, ROLL).await?;
+    ensure!(said.contains("delete-pod-and-pvc"), "it does not say what to do: {said}");
+    scenario.stage("day two: the status tells of the disk");
+    let without_claims = pods.get(pod).await?.uid();
+    scenario.kubectl(&["annotate", "pod", pod, &format!("{}=true", annotations::DELETE_POD_AND_PVC)]).await?;
+    scenario.until_replaced(pod, without_claims.as_ref()).await?;
+    scenario.until_ready(CLUSTER, ROLL).await?;
+    let now = scenario.api::<PersistentVolumeClaim>().get(&name).await?.uid();
+    ensure!(now != claim, "the broker has its former volume");
+    day.ends().await
+}
+
+/// The machine of a broker dies; once it is known not to come back, Kubernetes is told, and the broker comes up elsewhere.
+pub(super) async fn lose_machine(day: &mut Day, pod: &str) -> Result<()> {
+    day.begins("the machine of a broker dies").await?;
+    let scenario = &day.scenario;
+    ensure!(machine_of(scenario, pod).await? == SPARE, "{pod} does not run where it was placed");
+    let before = scenario.api::<Pod>().get(pod).await?.uid();
+    machine::turn_off().await?;
+    let said = warning(scenario, "LostNode", pod, ROLL).await?;
+    ensure!(said.contains(SPARE), "it does not name the machine: {said}");
+    scenario.stage("day two: the status tells of the machine");
+    scenario.kubectl(&["delete", "node", SPARE]).await?;
+    // The machine itself comes back empty, as another one of its name would.
+    let elsewhere = async {
+        machine::choose(scenario, FIRST).await?;
+        let is_new =
+            |found: Option<&Pod>| found.is_some_and(|found| is_pod_ready(found) && found.uid() != before);
+        scenario.until::<Pod>(pod, "a new ready pod", ROLL, is_new).await?;
+        scenario.until_ready(CLUSTER, ROLL).await
+    };
+    let outcome = elsewhere.await;
+    machine::turn_on(scenario).await?;
+    outcome?;
+    ensure!(machine_of(scenario, pod).await? == FIRST, "{pod} does not run where it was placed");
+    day.ends().await
+}
