@@ -35,6 +35,8 @@ pub fn placement() -> Value {
 /// Pods with a [`placement`] run on this machine from now on; those that run elsewhere stay.
 pub async fn choose(scenario: &Scenario, machine: &str) -> Result<()> {
     scenario.kubectl(&["label", "nodes", "--all", &format!("{LABEL}-")]).await?;
+    // A story that failed in the middle of a drain has left it cordoned.
+    scenario.kubectl(&["uncordon", machine]).await?;
     scenario.kubectl(&["label", "node", machine, &format!("{LABEL}=")]).await.map(drop)
 }
 

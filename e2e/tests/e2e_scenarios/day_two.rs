@@ -1,5 +1,6 @@
 //! What happens to a cluster in its life, under a client that never stops writing and reading: nothing that Kafka acknowledged is
-//! lost, twice there or in another order, also when the operator is killed in the middle of it.
+//! lost, twice there or in another order, also when the operator is killed in the middle of it. `KASTELLAN_KEY_REPLACEMENTS` has the key of
+//! the authority replaced more often than once, for `make soak-e2e`.
 
 mod machines;
 
@@ -85,12 +86,16 @@ impl Day {
     }
 }
 
+/// A number out of the environment.
+fn number(name: &str) -> Result<Option<u64>> {
+    let text = std::env::var(name).ok();
+    text.map(|text| text.parse().with_context(|| format!("{name} is not a number"))).transpose()
+}
+
 /// A number that nobody foresees; `KASTELLAN_SEED` is that of an earlier run.
 fn seed() -> Result<u64> {
-    match std::env::var("KASTELLAN_SEED") {
-        Ok(seed) => seed.parse().context("KASTELLAN_SEED is not a number"),
-        Err(_) => Ok(u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos())),
-    }
+    let now = u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos());
+    Ok(number("KASTELLAN_SEED")?.unwrap_or(now))
 }
 
 /// Kills the operator without a warning.
@@ -178,7 +183,9 @@ async fn day_two_loses_nothing() -> Result<()> {
     let more = Box::pin(grow(&mut day)).await?;
     Box::pin(shrink(&mut day, &more)).await?;
     Box::pin(replace_controller(&mut day)).await?;
-    Box::pin(replace_authority(&mut day)).await?;
+    for _ in 0..number("KASTELLAN_KEY_REPLACEMENTS")?.unwrap_or(1) {
+        Box::pin(replace_authority(&mut day)).await?;
+    }
     let last = format!("{CLUSTER}-{BROKERS}-{}", more.last().context("there are no brokers")?);
     Box::pin(machines::spoil_disk(&mut day, &last)).await?;
     Box::pin(machines::lose_machine(&mut day, &last)).await?;

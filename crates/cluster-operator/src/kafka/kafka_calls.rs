@@ -23,6 +23,9 @@ const SILENT: Duration = Duration::from_secs(2);
 /// Log directories of one broker that are told of when they have failed. A pool has at most 100 volumes.
 const MOST_LOG_DIRS: usize = 100;
 
+/// The longest path of a log directory that is taken note of, in bytes: those of the pods have some forty.
+const LONGEST_PATH: usize = 256;
+
 /// The cluster as it describes itself: three requests, and one to each broker.
 pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
     let (cluster, quorum, features) =
@@ -53,11 +56,18 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
 /// The log directories that brokers run without.
 async fn failed_log_dirs(admin: &Admin, brokers: BTreeSet<i32>) -> BTreeMap<i32, BTreeMap<String, String>> {
     let told = admin.within(SILENT).list_log_dirs(brokers).await;
-    let failed = told.into_iter().filter_map(|(id, dirs)| {
-        let failed = dirs.ok()?.into_iter().filter_map(|dir| Some((dir.path, dir.error?.to_string())));
-        Some((id, failed.take(MOST_LOG_DIRS).collect()))
-    });
-    failed.filter(|(_, dirs): &(i32, BTreeMap<_, _>)| !dirs.is_empty()).collect()
+    let mut failed = BTreeMap::new();
+    for (id, dirs) in told {
+        // A broker that does not tell is looked at by its readiness.
+        let Ok(dirs) = dirs else { continue };
+        let known = dirs.into_iter().filter(|dir| dir.path.len() <= LONGEST_PATH);
+        let with_error = known.filter_map(|dir| Some((dir.path, dir.error?.to_string())));
+        let of_broker: BTreeMap<String, String> = with_error.take(MOST_LOG_DIRS).collect();
+        if !of_broker.is_empty() {
+            failed.insert(id, of_broker);
+        }
+    }
+    failed
 }
 
 /// Features besides the metadata version that are told of: Kafka has about ten.

@@ -1,22 +1,23 @@
-//! Whatever happens on the way, controllers leave without taking the majority along, and in the end those vote that are asked for.
+//! Whatever happens on the way, and wherever the operator dies, controllers leave without taking the majority along, and in the end those
+//! vote that are asked for.
 
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::quorum::{C, D, Played};
+use super::quorum::{C, D, Dies, Played};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn no_plan_takes_the_majority_and_the_voters_are_those_that_are_asked_for(
-        events in prop::collection::vec((0..8_u8, 2..11_i32, 0..6_i32), 4..24),
+        events in prop::collection::vec((0..8_u8, 2..11_i32, 0..6_i32, 0..8_usize), 4..24),
         replicas in 1..6_i32,
         others in 0..4_i32,
     ) {
         let mut played = Played::start();
         played.add_pool("d", others, &["controller"]);
-        for (event, node, count) in events {
+        for (event, node, count, death) in events {
             match event {
                 0 => played.scale(C, count),
                 1 => played.scale(D, count),
@@ -29,8 +30,10 @@ proptest! {
                 }
                 _ => drop(played.late.insert(node)),
             }
-            for _ in 0..=count {
-                played.pass();
+            let dies = [Dies::AtOnce, Dies::AfterObjects, Dies::AfterVotes].get(death).copied();
+            for pass in 0..=count {
+                // In the middle of what the event has begun.
+                played.pass_of(dies.filter(|_| pass == count / 2).unwrap_or(Dies::Never));
             }
         }
         played.silent = false;

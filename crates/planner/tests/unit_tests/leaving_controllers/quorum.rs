@@ -70,6 +70,19 @@ pub(super) struct Played {
     pub silent: bool,
 }
 
+/// When the operator dies in a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dies {
+    /// Before it does anything.
+    AtOnce,
+    /// When the objects are written.
+    AfterObjects,
+    /// When votes are taken, and no pod is restarted yet.
+    AfterVotes,
+    /// It does not.
+    Never,
+}
+
 /// Node ids in the planned pod set of a pool.
 pub(super) fn listed(plan: &Plan, pool: &str) -> BTreeSet<i32> {
     let set = object(plan, "StrimziPodSet", &format!("my-{pool}"));
@@ -208,15 +221,26 @@ impl Played {
 
     /// One pass, carried out; then controllers join.
     pub(super) fn pass(&mut self) -> Plan {
+        self.pass_of(Dies::Never)
+    }
+
+    /// As [`Self::pass`], of an operator that may die in the middle of it.
+    pub(super) fn pass_of(&mut self, dies: Dies) -> Plan {
         let plan = self.plan();
         self.judge(&plan);
-        self.world.apply(&plan);
-        for controller in removed(&plan) {
-            self.voters.remove(&controller);
+        if dies > Dies::AtOnce {
+            self.world.apply(&plan);
         }
-        for pod in &plan.roll.now {
-            self.down.remove(&id(pod));
-            self.world.restart(pod);
+        if dies > Dies::AfterObjects {
+            for controller in removed(&plan) {
+                self.voters.remove(&controller);
+            }
+        }
+        if dies == Dies::Never {
+            for pod in &plan.roll.now {
+                self.down.remove(&id(pod));
+                self.world.restart(pod);
+            }
         }
         self.world.run_everything();
         self.world.now += std::time::Duration::from_secs(5);
