@@ -37,9 +37,9 @@ if [[ $CLUSTER == local ]]; then
   k apply --server-side --force-conflicts -f "$CACHE/definitions/routes.yaml" -f "$CACHE/definitions/tlsroutes.yaml" >/dev/null
 fi
 step "Installing the chart, for all namespaces"
-builds=()
-[[ $CLUSTER != local ]] || builds=(--set "buildah.image=docker.io/kastellan/buildah:$VERSION")
-install_chart kafka --set watchAnyNamespace=true --set evictionWebhook.enabled=true "${builds[@]}"
+options=()
+[[ $CLUSTER != local ]] || options=(--set "buildah.image=docker.io/kastellan/buildah:$VERSION" --set evictionWebhook.enabled=true)
+install_chart kafka --set watchAnyNamespace=true "${options[@]}"
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 if [[ $CLUSTER == local ]]; then
   export KASTELLAN_FORMER_KAFKA=$FORMER_KAFKA_VERSION

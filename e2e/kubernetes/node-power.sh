@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# node-power.sh off|on N: "off" is a machine that loses its power: all processes of node N end at once, those of its pods too, and nobody
-# tells the API server. "on" starts the node again, with the addresses and the disks that it had. Node 1 has the control plane and stays on.
+# node-power.sh off N, node-power.sh on N [TAINT]: "off" is a machine that loses its power: all processes of node N end at once, those of
+# its pods too, and nobody tells the API server. "on" starts the node again, with the addresses and the disks that it had; if its Node was
+# deleted, the new one has the taint. Node 1 has the control plane and stays on.
 # shellcheck source=e2e/kubernetes/clean.sh
 source "$(dirname "$0")/clean.sh"
 # shellcheck source=e2e/kubernetes/network.sh
@@ -8,7 +9,7 @@ source "$HERE/network.sh"
 # shellcheck source=e2e/kubernetes/node.sh
 source "$HERE/node.sh"
 
-[[ ${1:-} =~ ^(off|on)$ && ${2:-} =~ ^[1-9][0-9]?$ ]] || die "usage: $0 off|on N"
+[[ ${1:-} =~ ^(off|on)$ && ${2:-} =~ ^[1-9][0-9]?$ ]] || die "usage: $0 off N, $0 on N [TAINT]"
 wanted=$1 i=$2 node=node-$2
 require_root
 ((i > 1)) || die "node 1 has the control plane: name another one"
@@ -46,7 +47,7 @@ case $wanted in
   on)
     ! alive "$node-kubelet" || die "node $i is on"
     start "$node-containerd" "$node" "$BIN/containerd" --config "$STATE/$node/config/containerd.toml"
-    start_kubelet "$i"
+    start_kubelet "$i" ${3:+--register-with-taints="$3"}
     wait_for 90 "$node-kubelet" "node that is Ready" node_ready "$i"
     say "node $i is on"
     ;;

@@ -130,13 +130,15 @@ start_containerd() {
   write_node_config "$i"
   start "$node-containerd" "$node" "$BIN/containerd" --config "$STATE/$node/config/containerd.toml"
 }
+# start_kubelet I [OPTION...]: and the kube-proxy of the node.
 start_kubelet() {
   local i=$1 node=node-$1
+  shift
   wait_for 30 "$node-containerd" "containerd of $node" in_node "$node" "$BIN/ctr" version
   in_node "$node" "$BIN/ctr" -n k8s.io images import - <"$CACHE/images/pause.tar" >/dev/null
   start "$node-kubelet" "$node" "$BIN/kubelet" --config="$STATE/$node/config/kubelet.yaml" \
     --kubeconfig="$STATE/pki/$node.kubeconfig" --hostname-override="$node" --node-ip="$(node_ip "$i")" \
-    --node-labels="topology.kubernetes.io/zone=zone-$i,topology.kubernetes.io/region=local"
+    --node-labels="topology.kubernetes.io/zone=zone-$i,topology.kubernetes.io/region=local" "$@"
   start "$node-kube-proxy" "$node" "$BIN/kube-proxy" --kubeconfig="$STATE/pki/proxy.kubeconfig" --proxy-mode=iptables \
     --cluster-cidr="$POD_NET.0.0/16" --hostname-override="$node" --conntrack-max-per-core=0 --iptables-min-sync-period=200ms
 }

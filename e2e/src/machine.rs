@@ -58,10 +58,9 @@ pub async fn turn_off() -> Result<()> {
 }
 
 /// The second machine comes back, also when its Node was deleted.
-pub async fn turn_on(scenario: &Scenario) -> Result<()> {
-    run("node-power.sh", &["on", "2"]).await?;
+pub async fn turn_on() -> Result<()> {
     let taint = format!("{TAINT}=spare:NoSchedule");
-    scenario.kubectl(&["taint", "node", SPARE, "--overwrite", &taint]).await.map(drop)
+    run("node-power.sh", &["on", "2", &taint]).await
 }
 
 async fn run(script: &str, arguments: &[&str]) -> Result<()> {

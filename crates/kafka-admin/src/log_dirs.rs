@@ -100,21 +100,6 @@ impl Admin {
         Ok(futures::future::join_all(brokers.into_iter().map(describe)).await.into_iter().collect())
     }
 
-    /// The log directories of brokers, each asked itself, without what lies in them: a small answer, however many replicas there are.
-    pub async fn list_log_dirs(
-        &self,
-        brokers: impl IntoIterator<Item = i32>,
-    ) -> BTreeMap<i32, Result<Vec<LogDir>, AdminError>> {
-        let list = |id: i32| async move {
-            let request = DescribeLogDirsRequest::default().with_topics(Some(Vec::new()));
-            let answer = self
-                .call("list log dirs", Route::Node(id), request, |answer| check(answer.error_code, None))
-                .await;
-            (id, answer.and_then(|answer| bounded(id, &answer.results)))
-        };
-        futures::future::join_all(brokers.into_iter().map(list)).await.into_iter().collect()
-    }
-
     /// Moves replicas of one broker to other log directories of the same broker, given by their paths.
     pub async fn alter_replica_log_dirs(
         &self,

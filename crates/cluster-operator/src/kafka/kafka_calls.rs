@@ -1,7 +1,6 @@
 //! What Kafka is asked, and the calls that a plan wants made. No policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use futures::future;
 use kafka_admin::{
@@ -17,16 +16,7 @@ use planner::kafka::feature_view::{FeatureView, LONGEST_NAME, METADATA};
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::{QuorumView, TieredTopics};
 
-/// Longest time for a broker to list its log directories: nothing waits for one that is silent.
-const SILENT: Duration = Duration::from_secs(2);
-
-/// Log directories of one broker that are told of when they have failed. A pool has at most 100 volumes.
-const MOST_LOG_DIRS: usize = 100;
-
-/// The longest path of a log directory that is taken note of, in bytes: those of the pods have some forty.
-const LONGEST_PATH: usize = 256;
-
-/// The cluster as it describes itself: three requests, and one to each broker.
+/// The cluster as it describes itself: three requests.
 pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
     let (cluster, quorum, features) =
         future::join3(admin.describe_cluster(), admin.describe_quorum(), admin.describe_features()).await;
@@ -34,10 +24,9 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
     let ids =
         |fenced: bool| cluster.nodes.values().filter(move |node| fenced || !node.fenced).map(|node| node.id);
     let features = features.ok();
-    let active: BTreeSet<i32> = ids(false).collect();
     Ok(KafkaView {
         registered_brokers: ids(true).collect(),
-        active_brokers: active.clone(),
+        active_brokers: ids(false).collect(),
         quorum: quorum.ok().map(|quorum| QuorumView {
             leader: quorum.leader_id.unwrap_or(-1),
             voters: members(&quorum.voters),
@@ -47,27 +36,9 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
         metadata_level: features.as_ref().and_then(|features| features.finalized.get(METADATA).copied()),
         features: features.map(other_features).unwrap_or_default(),
         cluster_id: cluster.cluster_id,
-        failed_log_dirs: failed_log_dirs(admin, active).await,
         brokers_with_replicas: None,
         broker_configs: BTreeMap::new(),
     })
-}
-
-/// The log directories that brokers run without.
-async fn failed_log_dirs(admin: &Admin, brokers: BTreeSet<i32>) -> BTreeMap<i32, BTreeMap<String, String>> {
-    let told = admin.within(SILENT).list_log_dirs(brokers).await;
-    let mut failed = BTreeMap::new();
-    for (id, dirs) in told {
-        // A broker that does not tell is looked at by its readiness.
-        let Ok(dirs) = dirs else { continue };
-        let known = dirs.into_iter().filter(|dir| dir.path.len() <= LONGEST_PATH);
-        let with_error = known.filter_map(|dir| Some((dir.path, dir.error?.to_string())));
-        let of_broker: BTreeMap<String, String> = with_error.take(MOST_LOG_DIRS).collect();
-        if !of_broker.is_empty() {
-            failed.insert(id, of_broker);
-        }
-    }
-    failed
 }
 
 /// Features besides the metadata version that are told of: Kafka has about ten.

@@ -128,10 +128,6 @@ impl Disks {
     /// One pass: asks the broker, plans, carries out what the plan says of objects, and tells Kafka.
     async fn pass(&mut self) -> Plan {
         let mut view = kafka_calls::view(&self.admin).await.unwrap();
-        for failed in view.failed_log_dirs.values_mut() {
-            *failed =
-                std::mem::take(failed).into_iter().map(|(path, why)| (self.as_planned(&path), why)).collect();
-        }
         view.broker_configs =
             option_calls::broker_options(&self.admin, &view.active_brokers).await.unwrap_or_default();
         for option in view.broker_configs.values_mut().filter_map(|options| options.get_mut(CORDONED)) {
@@ -323,22 +319,4 @@ async fn a_volume_is_emptied_with_every_record_kept_and_half_of_it_can_be_taken_
     let mut read = consume(&bootstrap, "orders", "auditor", RECORDS).await.unwrap();
     read.sort();
     assert!(read == lines, "other records than were written: {}", read.len());
-}
-
-#[tokio::test]
-async fn a_disk_that_fails_while_its_broker_runs_on_is_told_of() {
-    let mut disks = Disks::start().await;
-    // Some of its partitions lie on each disk, and where they stand is written there every few seconds.
-    disks.topic("orders", 6).await;
-    let plan = disks.pass().await;
-    assert!(paper::warning_with(&plan, "LostVolume").is_none());
-    let second = disks.node.log_dir(1);
-    std::fs::rename(&second, second.with_extension("gone")).unwrap();
-    std::fs::write(&second, "no directory").unwrap();
-    let plan = disks.until("told of", |plan| paper::warning_with(plan, "LostVolume").is_some()).await;
-    let said = paper::warning_with(&plan, "LostVolume").unwrap();
-    let [_, (path, _)] = disks.paths();
-    for part in [&*path, "data-1-my-dual-0", "kastellan.io/discard-volumes"] {
-        assert!(said.contains(part), "{part} in {said}");
-    }
 }

@@ -395,7 +395,6 @@ impl Draft<'_> {
         }
         let status = self.kafka.status.as_ref();
         if let Some(view) = &observed.view {
-            self.warnings.extend(lost::of_running(self.cluster, view));
             self.plan.calls = std::mem::take(&mut self.options.calls);
             self.drain_calls();
             let told = admin_calls::of(self.cluster, view, observed, &self.plan);

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use api::annotations::{DELETE_POD_AND_PVC, DISCARD_VOLUMES, MANUAL_ROLLING_UPDATE};
+use api::annotations::DELETE_POD_AND_PVC;
 use api::conditions::reasons;
 use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-use super::cluster::{Cluster, DATA_MOUNT, Pool, Volume, VolumeKind, Warning};
+use super::cluster::{Cluster, DATA_MOUNT, Warning};
 use super::kubernetes_node_state::KubernetesNode;
 use super::need::Need;
-use super::observed::{KafkaView, Observed};
+use super::observed::Observed;
 use super::pod_state;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_order::{self, Decision};
@@ -163,38 +163,6 @@ fn disk_failure(pod: &Pod) -> Option<String> {
     let words = words(pod)?;
     let is_failure = DISK_FAILURES.iter().any(|failure| words.contains(failure));
     (is_failure && words.contains(DATA_MOUNT) && !pod_state::data_claims(pod).is_empty()).then_some(words)
-}
-
-/// What is wrong with the disks of brokers that run on without them.
-pub(super) fn of_running(cluster: &Cluster, view: &KafkaView) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    for node in cluster.nodes() {
-        let Some(failed) = view.failed_log_dirs.get(&node.id) else { continue };
-        for volume in &node.pool.volumes {
-            let path = Pool::log_dir(volume, node.id);
-            if let Some(why) = failed.get(&path) {
-                let message = of_log_dir(&cluster.pod_name(node), volume, &path, why);
-                warnings.push(Warning { reason: reasons::LOST_VOLUME.to_owned(), message });
-            }
-        }
-    }
-    warnings
-}
-
-fn of_log_dir(pod: &str, volume: &Volume, path: &str, why: &str) -> String {
-    let begin = format!(
-        "pod {pod} runs without log directory {path}, which failed ({why}): replicas there are out of sync"
-    );
-    let restart = format!("restart the pod (annotation {MANUAL_ROLLING_UPDATE}: \"true\")");
-    if matches!(volume.kind, VolumeKind::Ephemeral { .. }) {
-        return format!("{begin}; {restart}, and it is made anew, empty");
-    }
-    let claim = names::persistent_volume_claim(volume.id, pod);
-    format!(
-        "{begin}; have the disk of claim {claim} looked after, and when it is back, {restart}; if it does not come back, take its volume out \
-         of the pool with {DISCARD_VOLUMES}, or {}",
-        annotate(pod)
-    )
 }
 
 fn of_volume(name: &str, pod: &Pod, observed: &Observed) -> Option<Warning> {

@@ -206,8 +206,6 @@ pub struct KafkaView {
     pub metadata_level: Option<i16>,
     /// Other features, by name; empty: not known.
     pub features: BTreeMap<String, FeatureView>,
-    /// Log directories that brokers run without, by broker and path: why. Of a broker that did not tell nothing is known.
-    pub failed_log_dirs: BTreeMap<i32, BTreeMap<String, String>>,
     /// Brokers that hold at least one replica; `None`: not known (then none is removed).
     pub brokers_with_replicas: Option<BTreeSet<i32>>,
     /// What `describeConfigs` said about each broker that was asked.

@@ -268,23 +268,6 @@ fn a_disk_that_failed_is_told_of_and_repaired() {
 }
 
 #[test]
-fn a_broker_that_runs_on_without_one_of_its_disks_is_told_of() {
-    let mut world = settled();
-    assert!(warning_with(&world.plan(), "LostVolume").is_none());
-    let why = "KAFKA_STORAGE_ERROR";
-    let paths = ["/var/lib/kafka/data-0/kafka-log1", "/elsewhere/kafka-log1"];
-    let failed = paths.map(|path| (path.to_owned(), why.to_owned())).into();
-    world.observed.view.as_mut().unwrap().failed_log_dirs.insert(1, failed);
-    let plan = world.plan();
-    let said = warning_with(&plan, "LostVolume").unwrap();
-    for part in [POD, CLAIM, paths[0], why, "kastellan.io/discard-volumes", "strimzi.io/delete-pod-and-pvc"] {
-        assert!(said.contains(part), "{part} in {said}");
-    }
-    assert!(!said.contains("/elsewhere"), "of a directory that nobody asked for nothing is known: {said}");
-    assert!(plan.roll.wanted.is_empty() && condition(&plan, "Ready").is_some());
-}
-
-#[test]
 fn a_node_is_what_its_taints_say() {
     let tainted = |keys: &[&str]| -> Node {
         let taints: Vec<_> = keys.iter().map(|key| json!({"key": key, "effect": "NoExecute"})).collect();

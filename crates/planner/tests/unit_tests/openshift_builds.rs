@@ -9,8 +9,6 @@ use std::sync::Arc;
 use planner::kafka_connect::status;
 use planner::ownership::Holder;
 use planner::settings::{OpenShiftBuilds, PlanSettings};
-use planner::silence::{Silence, SilenceKind};
-use planner::workers::need::{WorkerAnswer, WorkerNeed};
 use serde_json::json;
 
 use self::platform::*;
@@ -374,32 +372,15 @@ fn streaming() -> Connect {
     connect
 }
 
-fn stream_id(connect: &Connect) -> objects::ObjectId {
-    objects::ObjectId {
+/// The ImageStream is there.
+fn with_stream(connect: &mut Connect) {
+    let id = objects::ObjectId {
         api_version: "image.openshift.io/v1".to_owned(),
         kind: "ImageStream".to_owned(),
         namespace: Some(connect.observed.namespace.clone()),
         name: "pipes".to_owned(),
-    }
-}
-
-/// The ImageStream is there.
-fn with_stream(connect: &mut Connect) {
-    let id = stream_id(connect);
+    };
     connect.observed.holders.insert(id, Some(Holder::default()));
-}
-
-#[test]
-fn an_image_stream_that_the_api_server_does_not_answer_for_is_asked_for_again_soon() {
-    let mut connect = streaming();
-    go(&mut connect);
-    let need = WorkerNeed::Holders(vec![stream_id(&connect)]);
-    let refused = Silence::new(SilenceKind::Late, "storage is (re)initializing (HTTP 429)");
-    connect.observed.answer(need, WorkerAnswer::Unknown(refused));
-    let plan = go(&mut connect);
-    let (_, message) = verdict(&plan);
-    assert!(message.contains("ImageStream pipes is not known: storage is (re)initializing"), "{message}");
-    assert_eq!(plan.look_again_seconds(), Some(3));
 }
 
 #[test]

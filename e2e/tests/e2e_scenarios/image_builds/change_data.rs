@@ -15,8 +15,10 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use super::{CLASS, MINUTES, worker_group};
 
-/// How long a row may take, and a look into a pod.
-const SOON: Duration = Duration::from_mins(2);
+/// How long a row may take, also where a connector is restarted by itself for the second time, and a look into a pod.
+const SOON: Duration = Duration::from_mins(4);
+/// Between two looks where nothing tells of a change.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The workers with the image volume.
 const MOUNTED: &str = "mounted";
@@ -169,16 +171,41 @@ async fn insert(scenario: &Scenario, item: &str) -> Result<()> {
     sql(scenario, &format!("INSERT INTO orders (item) VALUES ('{item}')")).await.map(drop)
 }
 
-/// Waits until a connector is Ready and was restarted at least so often.
-async fn runs(scenario: &Scenario, name: &str, restarts: i32) -> Result<()> {
+/// How often a connector was restarted by itself, since it was well for long.
+fn restarts(connector: &KafkaConnector) -> i64 {
+    let status = serde_json::to_value(&connector.status).unwrap_or_default();
+    status["autoRestart"]["count"].as_i64().unwrap_or_default()
+}
+
+/// Waits until a connector is Ready; how often it was restarted by itself.
+async fn runs(scenario: &Scenario, name: &str) -> Result<i64> {
+    restarted(scenario, name, -1).await
+}
+
+/// Waits until a connector is Ready and was restarted more often than so many times; how often.
+async fn restarted(scenario: &Scenario, name: &str, before: i64) -> Result<i64> {
     let does = |connector: Option<&KafkaConnector>| {
-        let Some(status) = connector.and_then(|connector| connector.status.as_ref()) else { return false };
-        let text = serde_json::to_value(status).unwrap_or_default();
-        has_condition(Some(status), "Ready")
-            && text["autoRestart"]["count"].as_i64().unwrap_or_default() >= i64::from(restarts)
+        connector.is_some_and(|one| has_condition(one.status.as_ref(), "Ready") && restarts(one) > before)
     };
-    let what = format!("Ready after {restarts} restarts");
-    scenario.until::<KafkaConnector>(name, &what, MINUTES, does).await.map(drop)
+    let what = format!("Ready, after more than {before} restarts");
+    let found = scenario.until::<KafkaConnector>(name, &what, MINUTES, does).await?;
+    Ok(restarts(&found.context("no connector")?))
+}
+
+/// Waits until the database streams to these connectors, and cuts them off.
+async fn cut_off(scenario: &Scenario, slots: &[&str]) -> Result<()> {
+    let names: Vec<String> = slots.iter().map(|slot| format!("'{slot}'")).collect();
+    let active = format!("FROM pg_replication_slots WHERE active AND slot_name IN ({})", names.join(", "));
+    // PostgreSQL tells nobody when a slot is in use.
+    let wanted = format!("{} active", slots.len());
+    let all_stream = async {
+        while !sql(scenario, &format!("SELECT count(*) || ' active' {active}")).await?.contains(&wanted) {
+            tokio::time::sleep(PAUSE).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(SOON, all_stream).await.context("the database does not stream")??;
+    sql(scenario, &format!("SELECT pg_terminate_backend(active_pid) {active}")).await.map(drop)
 }
 
 /// Applies what is there before the workers of the build.
@@ -202,14 +229,13 @@ pub(super) async fn rows_arrive(scenario: &Scenario, workers: &str) -> Result<()
     };
     scenario.until::<KafkaConnect>(MOUNTED, "Ready", MINUTES, is_ready).await?;
     scenario.stage("workers with an image volume are ready");
-    tokio::try_join!(runs(scenario, BUILT, 0), runs(scenario, MOUNTED, 0))?;
+    let (built_before, mounted_before) = tokio::try_join!(runs(scenario, BUILT), runs(scenario, MOUNTED))?;
     let (mut built, mut mounted) = (Rows::of(scenario, BUILT)?, Rows::of(scenario, MOUNTED)?);
     tokio::try_join!(built.until("before"), mounted.until("before"))?;
     scenario.stage("the row that was there has arrived twice");
 
-    let cut = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active AND slot_name = 'built'";
-    sql(scenario, cut).await?;
-    runs(scenario, BUILT, 1).await?;
+    cut_off(scenario, &[BUILT]).await?;
+    restarted(scenario, BUILT, built_before).await?;
     insert(scenario, "after a restart").await?;
     tokio::try_join!(built.until("after a restart"), mounted.until("after a restart"))?;
     scenario.stage("a task that failed was restarted");
@@ -219,16 +245,17 @@ pub(super) async fn rows_arrive(scenario: &Scenario, workers: &str) -> Result<()
     let is_in_folder = async {
         let pod = format!("{workers}-connect-0");
         let look = ["exec", &pod, "--", "cat", "/mnt/database/password"];
-        while scenario.kubectl(&look).await? != "second" {}
-        anyhow::Ok(())
+        while !scenario.kubectl(&look).await.is_ok_and(|password| password == "second") {
+            tokio::time::sleep(PAUSE).await;
+        }
     };
-    tokio::time::timeout(SOON, is_in_folder).await.context("the folder still has the former password")??;
-    let replace = "ALTER ROLE cdc PASSWORD 'second'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cdc'";
-    sql(scenario, replace).await?;
+    tokio::time::timeout(SOON, is_in_folder).await.context("the folder still has the former password")?;
+    sql(scenario, "ALTER ROLE cdc PASSWORD 'second'").await?;
+    cut_off(scenario, &[BUILT, MOUNTED]).await?;
     // The one had its restart just now, and the next one would come after minutes.
     let restart = Patch::Merge(json!({"metadata": {"annotations": {"strimzi.io/restart": "includeTasks"}}}));
     scenario.api::<KafkaConnector>().patch(BUILT, &PatchParams::default(), &restart).await?;
-    runs(scenario, MOUNTED, 1).await?;
+    restarted(scenario, MOUNTED, mounted_before).await?;
     insert(scenario, "with another password").await?;
     tokio::try_join!(built.until("with another password"), mounted.until("with another password"))?;
     scenario.stage("another password of the database has reached both connectors");

@@ -290,8 +290,8 @@ impl<'a> Situation<'a> {
         if self.build.way != Way::Buildah {
             match start::build(self.build, attempt, self.observed) {
                 Started::Asks(need) => decision.needs.push(need),
-                Started::Waits { words, failed, look_again } => {
-                    decision.look_again = Some(look_again);
+                Started::Waits { words, failed } => {
+                    decision.look_again = Some(AGAIN_SECONDS);
                     decision.failed = failed;
                     let reason = reasons::IMAGE_BUILD_FAILED.to_owned();
                     decision.warnings.extend(failed.then(|| Warning { reason, message: words.clone() }));

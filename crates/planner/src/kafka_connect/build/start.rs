@@ -7,15 +7,10 @@ use super::{ImageBuild, objects as made, openshift};
 use crate::kafka_connect::call::StartBuild;
 use crate::workers::need::WorkerNeed;
 use crate::workers::observed::ObservedWorkers;
-use crate::workers::plan::AGAIN_SECONDS;
 
 /// What is said while no Builds are seen.
 pub(super) const UNSEEN: &str = "the Builds of OpenShift are not seen yet, and without them no image is built; where that lasts, the operator \
                                  may not list and watch builds of build.openshift.io: install the roles of its chart anew";
-
-/// Seconds until the API server is asked again what it did not answer: while it sets up the storage of a kind, for instance, it refuses
-/// all reads of it, for about a second.
-const UNANSWERED_SECONDS: u64 = 3;
 
 /// What is decided.
 pub(super) enum Started {
@@ -27,8 +22,6 @@ pub(super) enum Started {
         words: String,
         /// Whether that is a mistake.
         failed: bool,
-        /// Seconds after which to look again without an event.
-        look_again: u64,
     },
     /// It is.
     Begins(StartBuild),
@@ -39,7 +32,7 @@ pub(super) enum Started {
 pub(super) fn build(build: &ImageBuild, attempt: Attempt, observed: &ObservedWorkers) -> Started {
     let settings = observed.settings.as_ref();
     let (name, namespace) = (build.name(), &build.owner.namespace);
-    let waits = |words: String| Started::Waits { words, failed: false, look_again: AGAIN_SECONDS };
+    let waits = |words: String| Started::Waits { words, failed: false };
     let config = openshift::config(build, settings);
     let live = observed.live(&config);
     if Write::of(config, &live).is_change() {
@@ -54,7 +47,7 @@ pub(super) fn build(build: &ImageBuild, attempt: Attempt, observed: &ObservedWor
                     "spec.build.output.image: there is no ImageStream {stream_name:?} in the namespace: create it (oc create imagestream \
                      {stream_name}), or correct the name"
                 );
-                return Started::Waits { words, failed: true, look_again: AGAIN_SECONDS };
+                return Started::Waits { words, failed: true };
             }
             Err(started) => return started,
         }
@@ -86,9 +79,6 @@ fn exists(object: ObjectId, observed: &ObservedWorkers) -> Result<bool, Started>
     let need = WorkerNeed::Holders(vec![object]);
     match observed.silence(&need) {
         None => Err(Started::Asks(need)),
-        Some(silence) => {
-            let words = format!("{words}: {silence}");
-            Err(Started::Waits { words, failed: false, look_again: UNANSWERED_SECONDS })
-        }
+        Some(silence) => Err(Started::Waits { words: format!("{words}: {silence}"), failed: false }),
     }
 }
