@@ -35,11 +35,9 @@ printf 'postgres:x:999:\n' >"$root/etc/group"
 cat >"$root/usr/bin/serve" <<'END'
 #!/bin/sh
 set -eu
-if [ ! -e /data/cluster/made ]; then
-  rm -rf /data/cluster
+if [ ! -e /data/cluster/PG_VERSION ]; then
   initdb --pgdata=/data/cluster --username=admin --auth-local=trust --auth-host=scram-sha-256 --locale=C.UTF-8 --no-sync --no-instructions
   echo 'host all all all scram-sha-256' >>/data/cluster/pg_hba.conf
-  : >/data/cluster/made
 fi
 exec postgres -D /data/cluster -c listen_addresses='*' -c unix_socket_directories=/data -c wal_level=logical -c fsync=off
 END
