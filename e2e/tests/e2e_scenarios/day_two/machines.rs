@@ -68,23 +68,24 @@ pub(super) async fn spoil_disk(day: &mut Day, pod: &str) -> Result<()> {
     let said = warning(scenario, "LostVolume", pod, ROLL).await?;
     ensure!(said.contains("delete-pod-and-pvc"), "it does not say what to do: {said}");
     scenario.stage("day two: the status tells of the disk");
-    let without_claims = pods.get(pod).await?.uid();
+    let failing = pods.get(pod).await?.uid();
     scenario.kubectl(&["annotate", "pod", pod, &format!("{}=true", annotations::DELETE_POD_AND_PVC)]).await?;
-    scenario.until_replaced(pod, without_claims.as_ref()).await?;
+    scenario.until_replaced(pod, failing.as_ref()).await?;
     scenario.until_ready(CLUSTER, ROLL).await?;
     let now = scenario.api::<PersistentVolumeClaim>().get(&name).await?.uid();
     ensure!(now != claim, "the broker has its former volume");
     day.ends().await
 }
 
-/// The machine of a broker dies; once it is known not to come back, Kubernetes is told, and the broker comes up elsewhere.
+/// The machine of a broker dies; once it is known not to come back, Kubernetes is told, and the broker comes up elsewhere. Volumes follow it,
+/// as those of a network do.
 pub(super) async fn lose_machine(day: &mut Day, pod: &str) -> Result<()> {
     day.begins("the machine of a broker dies").await?;
     let scenario = &day.scenario;
     ensure!(machine_of(scenario, pod).await? == SPARE, "{pod} does not run where it was placed");
     let before = scenario.api::<Pod>().get(pod).await?.uid();
     machine::turn_off().await?;
-    // The machine comes back whatever happens, empty, as another one of its name would.
+    // Other stories and runs need the machine, whatever came of this one.
     let outcome = elsewhere(scenario, pod, before).await;
     let is_on = machine::turn_on().await;
     outcome.and(is_on)?;
