@@ -28,11 +28,12 @@ bench_of_plans() {
 # bench_of_rolls: the rows of restarts, on the running cluster.
 bench_of_rolls() {
   local rows
-  # One for each rack. Only now: what is measured before has one node.
+  # One node for each rack. On a fresh cluster what is measured before has one; end-to-end tests leave a second one, tainted.
   if ((NODES < 3)); then
     e2e/kubernetes/up.sh --nodes 3
     load_images
   fi
+  k taint node node-2 kastellan.io/machine- >/dev/null 2>&1 || true
   rows=$(target/x86_64-unknown-linux-gnu/release/bench rolls)
   mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }

@@ -1,5 +1,6 @@
 //! Images with plug-ins as a user has them built: Buildah in a pod, a registry, workers from the image by its digest, and what the
-//! status says of builds that fail, that a namespace refuses, or whose image wants something to be run in them.
+//! status says of builds that fail, that a namespace refuses, or whose image wants something to be run in them. Their plug-in is Debezium:
+//! `change_data` has it carry rows.
 
 mod change_data;
 
@@ -36,6 +37,7 @@ spec:
     config: {offsets.topic.replication.factor: 1, default.replication.factor: 1, min.insync.replicas: 1}
 ";
 
+/// Debezium's connector for PostgreSQL.
 const CLASS: &str = "io.debezium.connector.postgresql.PostgresConnector";
 
 fn variable(name: &str) -> Result<String> {

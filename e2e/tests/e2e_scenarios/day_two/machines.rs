@@ -22,8 +22,10 @@ async fn machine_of(scenario: &Scenario, pod: &str) -> Result<String> {
 async fn warning(scenario: &Scenario, reason: &str, pod: &str, deadline: Duration) -> Result<String> {
     let message = |kafka: Option<&Kafka>| {
         let status = kafka.and_then(|kafka| kafka.status.as_ref())?;
-        let found = status.conditions.iter().flatten().find(|one| one.reason.as_deref() == Some(reason))?;
-        found.message.clone().filter(|message| message.contains(pod))
+        let all = status.conditions.iter().flatten();
+        let mut messages =
+            all.filter(|one| one.reason.as_deref() == Some(reason)).filter_map(|one| one.message.clone());
+        messages.find(|message| message.contains(pod))
     };
     let what = format!("{reason} of {pod}");
     let kafka = scenario.until::<Kafka>(CLUSTER, &what, deadline, |kafka| message(kafka).is_some()).await?;

@@ -252,7 +252,7 @@ pub(super) async fn rows_arrive(scenario: &Scenario, workers: &str) -> Result<()
     tokio::time::timeout(SOON, is_in_folder).await.context("the folder still has the former password")?;
     sql(scenario, "ALTER ROLE cdc PASSWORD 'second'").await?;
     cut_off(scenario, &[BUILT, MOUNTED]).await?;
-    // The one had its restart just now, and the next one would come after minutes.
+    // The connector of the built image was restarted by itself a moment ago; its next restart would come after minutes.
     let restart = Patch::Merge(json!({"metadata": {"annotations": {"strimzi.io/restart": "includeTasks"}}}));
     scenario.api::<KafkaConnector>().patch(BUILT, &PatchParams::default(), &restart).await?;
     restarted(scenario, MOUNTED, mounted_before).await?;
