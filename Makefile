@@ -57,12 +57,12 @@ soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS t
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd
-	@e2e/kubernetes/build.sh control-plane helm definitions
+	@e2e/kubernetes/build.sh control-plane helm definitions cert-manager
 	cargo test --workspace --exclude kafka-client --locked --test 'api_*'
 
 .PHONY: test-kafka
 test-kafka: prerequisites ## Tests against real Kafka processes
-	@e2e/kubernetes/build.sh control-plane kafka plug-ins schemathesis
+	@e2e/kubernetes/build.sh control-plane kafka plug-ins schemathesis cert-manager
 	$(STATIC) cargo build --release --locked --target $(TARGET) -p kafka-client
 	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 

@@ -12,11 +12,12 @@
 #   builds         what the tests of image builds need: an image registry, and the image of Buildah
 #   change-data    what the test of change data needs: a connector, as an archive and as an image, and a database
 #   definitions    definitions of other people's kinds, for tests against an API server
+#   cert-manager   cert-manager's controllers and definitions, for tests of certificates that an issuer signs
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,14s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,18s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -41,10 +42,22 @@ need_go() {
   command -v go >/dev/null || die "go is missing: install Go 1.21 or newer (https://go.dev/dl), it fetches the exact version itself"
 }
 # go_program PACKAGE NAME [LDFLAGS]: a static program out of the Go module in tools. All are of one module, so that what they have in
-# common is compiled once; what a debugger would want is not made.
+# common is compiled once.
 go_program() {
-  local folder=$HERE/tools package=$1 name=$2 ldflags="-s -w ${3:-}" key begun=$SECONDS
-  key="$ldflags $(cat "$folder/go.mod" "$folder/go.sum" "$folder"/coredns/*.go | sha256sum | cut -c1-16)"
+  local folder=$HERE/tools ldflags="-s -w ${3:-}"
+  build_program "$folder" "$1" "$2" "$ldflags" "" \
+    "$ldflags $(cat "$folder/go.mod" "$folder/go.sum" "$folder"/coredns/*.go | sha256sum | cut -c1-16)"
+}
+# own_module FOLDER PACKAGE NAME [TAGS]: a static program out of the Go module in tools/FOLDER. What a module of its own needs changes no
+# version of the other programs.
+own_module() {
+  local folder=$HERE/tools/$1 tags=${4:-}
+  build_program "$folder" "$2" "$3" "-s -w" "$tags" \
+    "$tags $(find "$folder" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)"
+}
+# build_program FOLDER PACKAGE NAME LDFLAGS TAGS KEY: what a debugger would want is not made.
+build_program() {
+  local folder=$1 package=$2 name=$3 ldflags=$4 tags=$5 key=$6 begun=$SECONDS
   if fresh "$name" "$key" "$BIN/$name"; then
     UP_TO_DATE+=("$name")
     return
@@ -53,7 +66,7 @@ go_program() {
   say "building $name $POSITION"
   mkdir -p "$BIN"
   quietly "$name" "building $name" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
-    go build -trimpath -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$BIN/$name.new" "$package" || exit 1
+    go build -trimpath -gcflags=all=-dwarf=false -tags "$tags" -ldflags "$ldflags" -o "$BIN/$name.new" "$package" || exit 1
   mv "$BIN/$name.new" "$BIN/$name"
   stamp "$name" "$key"
   say "built $name in $(minutes $((SECONDS - begun)))"
@@ -284,33 +297,31 @@ fetch_definitions() {
   quietly definitions "fetching definitions" env -C "$folder" GOFLAGS=-mod=mod go mod download github.com/openshift/api sigs.k8s.io/gateway-api || exit 1
   rm -rf "$CACHE/definitions"
   mkdir -p "$CACHE/definitions"
-  install -m 0644 "$(module_folder github.com/openshift/api)/route/v1/route.crd.yaml" "$CACHE/definitions/routes.yaml"
-  install -m 0644 "$(module_folder sigs.k8s.io/gateway-api)/config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml" \
+  install -m 0644 "$(module_folder definitions github.com/openshift/api)/route/v1/route.crd.yaml" "$CACHE/definitions/routes.yaml"
+  install -m 0644 "$(module_folder definitions sigs.k8s.io/gateway-api)/config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml" \
     "$CACHE/definitions/tlsroutes.yaml"
-  install -m 0644 "$(module_folder github.com/openshift/api)/openapi/openapi.json" "$CACHE/definitions/openshift.json"
+  install -m 0644 "$(module_folder definitions github.com/openshift/api)/openapi/openapi.json" "$CACHE/definitions/openshift.json"
   stamp definitions "$key"
 }
-# own_module NAME PACKAGE [TAGS]: a static program out of the Go module in tools/FOLDER, where FOLDER is that of OWN_MODULE. What a module of
-# its own needs changes no version of the other programs.
-own_module() {
-  local folder=$HERE/tools/$OWN_MODULE package=$2 name=$1 tags=${3:-} key begun=$SECONDS
-  key="$tags $(find "$folder" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)"
-  if fresh "$name" "$key" "$BIN/$name"; then
-    UP_TO_DATE+=("$name")
+fetch_cert_manager_definitions() {
+  local folder=$HERE/tools/cert-manager module=github.com/cert-manager/cert-manager key kind
+  key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum | cut -c1-16)
+  if fresh cert-manager-definitions "$key" "$CACHE/cert-manager/certificates.yaml"; then
+    UP_TO_DATE+=("the definitions of cert-manager")
     return
   fi
   need_go
-  say "building $name $POSITION"
-  mkdir -p "$BIN"
-  quietly "$name" "building $name" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
-    go build -trimpath -gcflags=all=-dwarf=false -tags "$tags" -ldflags "-s -w" -o "$BIN/$name.new" "$package" || exit 1
-  mv "$BIN/$name.new" "$BIN/$name"
-  stamp "$name" "$key"
-  say "built $name in $(minutes $((SECONDS - begun)))"
+  say "fetching the definitions of cert-manager $POSITION"
+  quietly cert-manager-definitions "fetching the definitions of cert-manager" env -C "$folder" go mod download "$module" || exit 1
+  mkdir -p "$CACHE/cert-manager"
+  for kind in issuers clusterissuers certificaterequests certificates; do
+    install -m 0644 "$(module_folder cert-manager "$module")/deploy/crds/cert-manager.io_$kind.yaml" "$CACHE/cert-manager/$kind.yaml"
+  done
+  stamp cert-manager-definitions "$key"
 }
 # What its snapshotters of other file systems and its traces would need is left out.
 containerd_program() {
-  OWN_MODULE=containerd own_module "$1" "github.com/containerd/containerd/v2/cmd/$1" no_btrfs,no_devmapper,no_zfs,no_tracing
+  own_module containerd "github.com/containerd/containerd/v2/cmd/$1" "$1" no_btrfs,no_devmapper,no_zfs,no_tracing
 }
 make_buildah_image() {
   local images=$CHECKOUT/images buildah=$CACHE/images/buildah-$VERSION.tar key begun=$SECONDS
@@ -359,8 +370,8 @@ make_postgresql_image() {
   stamp postgresql-image "$key"
   say "made the PostgreSQL image ($(du -m "$image" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
-# module_folder MODULE: where Go keeps it.
-module_folder() { env -C "$HERE/tools/definitions" go list -m -f '{{.Dir}}' "$1"; }
+# module_folder FOLDER MODULE: where Go keeps a module that the one in tools/FOLDER names.
+module_folder() { env -C "$HERE/tools/$1" go list -m -f '{{.Dir}}' "$2"; }
 
 # parts_of TARGET: its parts in the order in which they are made.
 parts_of() {
@@ -381,8 +392,9 @@ parts_of() {
     all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     listeners) printf '%s\n' envoy envoy-image definitions ;;
     builds) printf '%s\n' registry buildah-image ;;
+    cert-manager) printf '%s\n' cert-manager-controller cert-manager-definitions ;;
     change-data) printf '%s\n' connect-plug-ins connect-plug-in-images postgresql-image ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds change-data definitions" ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds change-data definitions cert-manager" ;;
   esac
 }
 make_part() {
@@ -409,7 +421,9 @@ make_part() {
     schemathesis) fetch_schemathesis ;;
     envoy-image) make_envoy_image ;;
     definitions) fetch_definitions ;;
-    registry) OWN_MODULE=registry own_module registry . ;;
+    registry) own_module registry . registry ;;
+    cert-manager-controller) own_module cert-manager . cert-manager-controller ;;
+    cert-manager-definitions) fetch_cert_manager_definitions ;;
     containerd | containerd-shim-runc-v2 | ctr) containerd_program "$1" ;;
     buildah-image) make_buildah_image ;;
     *) kubernetes_program "$1" ;;

@@ -3,6 +3,7 @@
 pub mod api_server;
 pub mod binaries;
 pub mod broker_stand_in;
+pub mod cert_manager;
 pub mod certificates;
 pub mod child;
 pub mod connect_stand_in;
@@ -16,6 +17,7 @@ pub mod wait;
 
 pub use api_server::ApiServer;
 pub use broker_stand_in::{BrokerStandIn, PaperCluster};
+pub use cert_manager::CertManager;
 pub use connect_stand_in::ConnectStandIn;
 pub use kafka::{ConnectWorker, Java, KafkaCluster, KafkaNode, KafkaOptions};
 pub use log::Log;
