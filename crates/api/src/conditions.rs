@@ -174,6 +174,8 @@ pub mod reasons {
     pub const CONFIGURATION_OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
     /// A pod shows a certificate that ends soon, and its restart waits.
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
+    /// A certificate stays because cert-manager has none yet that could take its place.
+    pub const CERTIFICATE_NOT_ISSUED: &str = "CertificateNotIssued";
     /// Kubernetes refused a request, or did not answer.
     pub const KUBERNETES_ERROR: &str = "KubernetesError";
     /// `inter.broker.protocol.version` is set.

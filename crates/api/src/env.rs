@@ -247,6 +247,14 @@ pub mod user_operator {
     pub const CA_CERT_NAME: &str = "STRIMZI_CA_CERT_NAME";
     /// Secret with the key of the clients CA.
     pub const CA_KEY_NAME: &str = "STRIMZI_CA_KEY_NAME";
+    /// Who signs the certificates of users: `strimzi.io`, the default, or `cert-manager.io`.
+    pub const CA_TYPE: &str = "STRIMZI_CA_TYPE";
+    /// Name of the issuer of cert-manager.
+    pub const CM_ISSUER_NAME: &str = "STRIMZI_CM_ISSUER_NAME";
+    /// Kind of the issuer; the default is `Issuer`.
+    pub const CM_ISSUER_KIND: &str = "STRIMZI_CM_ISSUER_KIND";
+    /// API group of the issuer; the default is `cert-manager.io`.
+    pub const CM_ISSUER_GROUP: &str = "STRIMZI_CM_ISSUER_GROUP";
     /// Namespace of the CA Secrets; the default is the operator's own.
     pub const CA_NAMESPACE: &str = "STRIMZI_CA_NAMESPACE";
     /// Days a user certificate is valid.

@@ -18,7 +18,10 @@ use serde_with::skip_serializing_none;
 
 use crate::present::Present;
 use crate::schema::{Free, FreeMap, JsonSchema};
-pub use ca::{CertificateAuthority, CertificateExpirationPolicy};
+pub use ca::{
+    CertManager, CertificateAuthority, CertificateAuthorityType, CertificateExpirationPolicy,
+    IssuerCertificates, IssuerRef,
+};
 pub use cluster::{
     Authorization, AuthorizationType, KafkaClusterSpec, Quotas, QuotasType, RemoteStorageManager,
     TieredStorage, TieredStorageType,

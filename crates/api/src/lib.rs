@@ -21,6 +21,7 @@
 pub mod agent;
 pub mod annotations;
 pub mod bridge;
+pub mod cert_manager;
 pub mod common;
 pub mod conditions;
 pub mod connect;

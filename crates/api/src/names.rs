@@ -183,6 +183,14 @@ pub fn secrets_of_kafka(c: &str) -> [String; 13] {
     ]
 }
 
+/// The Secret in which cert-manager keeps the certificate for another Secret.
+pub fn issued_secret(secret: &str) -> String {
+    format!("{secret}{ISSUED_SUFFIX}")
+}
+
+/// How the names of Secrets end in which cert-manager keeps certificates.
+pub const ISSUED_SUFFIX: &str = "-cm";
+
 /// KafkaRebalance that is made when brokers were added or removed; `mode` is `add-brokers` or `remove-brokers`.
 pub fn auto_rebalance(c: &str, mode: &str) -> String {
     format!("{c}-auto-rebalancing-{mode}")

@@ -1,11 +1,11 @@
-//! Makes what a plan asks for. No policy.
+//! Makes, or verifies, what a plan asks for. No policy.
 
 use jiff::Timestamp;
 use pki::{
     CertificatePem, KeyAlgorithm, Material, MaterialRequest, Password, PkiError, PrivateKeyPem, SecretPem,
 };
 
-use crate::{Authority, AuthorityRequest, LeafRequest, kafka_uuid, trust_store};
+use crate::{Authority, AuthorityRequest, LeafRequest, kafka_uuid, trust_store, verify};
 
 /// Makes what was asked for, with certificates that are valid from `now` on.
 pub fn make(request: &MaterialRequest, now: Timestamp) -> Result<Material, PkiError> {
@@ -60,6 +60,10 @@ pub fn make(request: &MaterialRequest, now: Timestamp) -> Result<Material, PkiEr
                 certificates.iter().map(|(alias, pem)| (alias.as_str(), pem)).collect();
             let store = trust_store(&entries, &password)?;
             Ok(Material::TrustStore { store, password: SecretPem(password.expose().to_owned()) })
+        }
+        MaterialRequest::Verification { chain, key, trusted, purposes, .. } => {
+            let key = PrivateKeyPem::new(key.0.as_str());
+            Ok(Material::Verified(verify(chain, &key, trusted, *purposes, now)))
         }
         MaterialRequest::Password { length, .. } => {
             Ok(Material::Text(SecretPem(crate::password(*length)?.expose().to_owned())))

@@ -78,6 +78,20 @@ pub enum MaterialRequest {
         /// The password to keep, when there is one already.
         password: Option<SecretPem>,
     },
+    /// Not made, but verified, as that takes cryptography that this crate does without: a certificate that another authority
+    /// signed, with its key. Yields [`Material::Verified`].
+    Verification {
+        /// Identifier, for instance the name of the Secret that it is from.
+        id: String,
+        /// The certificate, and behind it those that lead to an authority, PEM.
+        chain: String,
+        /// Its key.
+        key: SecretPem,
+        /// The authorities that are trusted, PEM.
+        trusted: String,
+        /// For what the certificate is to be good.
+        purposes: Purposes,
+    },
     /// A random password of letters and digits. Yields [`Material::Text`].
     Password {
         /// Identifier, for instance `jmx-password`.
@@ -100,6 +114,7 @@ impl MaterialRequest {
             | Self::RenewedAuthority { id, .. }
             | Self::Leaf { id, .. }
             | Self::TrustStore { id, .. }
+            | Self::Verification { id, .. }
             | Self::Password { id, .. }
             | Self::Uuid { id } => id,
         }
@@ -139,6 +154,18 @@ pub enum Material {
         /// Its password.
         password: SecretPem,
     },
+    /// The authority among those trusted that signed the certificate, or the last behind it, PEM; or why the certificate is of no
+    /// use, in words.
+    Verified(Result<String, String>),
     /// A UUID or a password.
     Text(SecretPem),
+}
+
+/// For what a certificate is to be good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Purposes {
+    /// For clients alone.
+    Client,
+    /// For servers, which connect to each other as well.
+    ServerAndClient,
 }
