@@ -5,12 +5,13 @@ pub mod lookups;
 pub mod owners;
 pub mod rest_service;
 pub mod sharing;
-mod taken;
+mod statuses;
 
 use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use api::cert_manager::{self, IssuedCertificate};
 use api::gateway::TlsRoute;
 use api::kinds;
 use api::openshift::Route;
@@ -38,13 +39,13 @@ use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch, Weight};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
 use self::owners::cluster_of;
 use self::rest_service::RestService;
-pub use self::taken::Taken;
+pub use self::statuses::Taken;
+use self::statuses::{service_status, why_not_ready};
 use planner::live_object::LiveObject;
 
 pub(crate) use api::kinds::{KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT, KAFKA_MIRROR_MAKER, KAFKA_MIRROR_MAKER2};
@@ -66,6 +67,8 @@ pub struct Plain {
     pub taken: Taken,
     /// The number of its last Build, if it is a BuildConfig.
     pub last_build: Option<i64>,
+    /// Why it is not ready, if it is a Certificate of cert-manager.
+    pub not_ready: Option<String>,
     /// What it takes.
     pub weight: Weight,
 }
@@ -146,7 +149,7 @@ pub struct Watched {
     /// The bindings by which brokers read their rack. They are cluster-wide: an installation may lack the right to watch
     /// them, and works without, so nothing waits for this cache.
     pub cluster_role_bindings: PlainKind,
-    /// Routes, TLSRoutes and BuildConfigs. Few installations know these kinds, so nothing waits for these caches.
+    /// Routes, TLSRoutes, BuildConfigs and Certificates of cert-manager. Few installations know these kinds, so nothing waits for these caches.
     pub rare: Vec<PlainKind>,
     /// Builds of OpenShift. Nothing waits for them either; without them no image is built there.
     pub builds: Cache<Build>,
@@ -231,6 +234,7 @@ impl Caches {
                 start.optional::<Route>(),
                 start.optional::<TlsRoute>(),
                 start.optional::<BuildConfig>(),
+                start.optional::<IssuedCertificate>(),
             ],
             builds: start.optional_typed(Some(labels::SELECTOR_OF_CLUSTERS), |build: &mut Build| {
                 build.metadata.managed_fields = None;
@@ -302,13 +306,6 @@ fn memory_of(facts: &LiveObject) -> usize {
     let of_controller = controller.iter().flat_map(|owner| [&owner.group, &owner.kind, &owner.name]);
     let texts = [uid, kind, cluster, component].into_iter().flatten().chain(of_controller);
     size_of::<LiveObject>() + texts.map(|text| text.len() + 32).sum::<usize>()
-}
-
-/// The status of a Service that others reach from elsewhere.
-fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
-    let status: ServiceStatus = objects::typed(&service["status"]).ok()?;
-    let balancer = status.load_balancer.as_ref()?;
-    balancer.ingress.as_ref().is_some_and(|all| !all.is_empty()).then(|| Box::new(status))
 }
 
 fn plain_kind<K>(cache: Cache<Plain>) -> PlainKind
@@ -418,7 +415,7 @@ impl Start<'_> {
                     }
                 }
                 let (mut status, mut rest_api, mut taken) = (None, None, Taken::default());
-                let mut last_build = None;
+                let (mut last_build, mut not_ready) = (None, None);
                 match kind.as_str() {
                     lookups::SERVICE => {
                         let service = serde_json::to_value(&object).ok();
@@ -429,6 +426,10 @@ impl Start<'_> {
                     lookups::ROUTE | lookups::TLS_ROUTE => {
                         taken =
                             serde_json::to_value(&object).ok().as_ref().map(Taken::of).unwrap_or_default();
+                    }
+                    cert_manager::CERTIFICATE => {
+                        let certificate = serde_json::to_value(&object).ok();
+                        not_ready = certificate.and_then(|certificate| why_not_ready(&certificate["status"]));
                     }
                     lookups::BUILD_CONFIG => {
                         let config = serde_json::to_value(&object).ok();
@@ -449,10 +450,11 @@ impl Start<'_> {
                     role.as_ref(),
                 ];
                 let names: usize = names.into_iter().flatten().map(String::len).sum();
-                let of_status = status.as_ref().map_or(0, memory::size_of);
+                let of_status =
+                    status.as_ref().map_or(0, memory::size_of) + not_ready.as_ref().map_or(0, String::len);
                 let weight = Weight { kept: stored.bytes() + of_facts + names + of_status + hosts, read };
                 facts.body = Some(Arc::new(stored));
-                Some(Plain { owner, facts, role, status, rest_api, taken, last_build, weight })
+                Some(Plain { owner, facts, role, status, rest_api, taken, last_build, not_ready, weight })
             },
             |plain| plain.weight,
         );
@@ -470,8 +472,8 @@ impl Start<'_> {
             let owner = OwnerRef::new(kind, cluster_of_binding(&binding)?);
             let facts = LiveObject { body: Some(Arc::new(object)), ..LiveObject::of(binding.meta()) };
             let (taken, weight) = (Taken::default(), Weight::from(0));
-            let (role, status, rest_api, last_build) = (None, None, None, None);
-            Some(Plain { owner, facts, role, status, rest_api, taken, last_build, weight })
+            let (role, status, rest_api, last_build, not_ready) = (None, None, None, None, None);
+            Some(Plain { owner, facts, role, status, rest_api, taken, last_build, not_ready, weight })
         }))
     }
 

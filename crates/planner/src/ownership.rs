@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use api::kinds;
-use api::labels;
+use api::{cert_manager, labels, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{ObjectId, Stored};
 use serde_json::Value;
@@ -22,8 +22,9 @@ pub const CLAIM: &str = "PersistentVolumeClaim";
 pub const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
 /// Kinds that are looked at. Pods are those of image builds: all others are the pod sets' business.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "BuildConfig",
+    cert_manager::CERTIFICATE,
     CLUSTER_ROLE_BINDING,
     "ConfigMap",
     "Deployment",
@@ -153,7 +154,12 @@ impl Holder {
             }
             _ => {}
         }
-        if let Some(controller) = self.controller.as_ref().filter(|one| !claimant.is(one)) {
+        // An installation of cert-manager may own the Secrets that it fills.
+        let fills = |owner: &NamedOwner| {
+            owner.group == cert_manager::GROUP && object.name == names::issued_secret(&owner.name)
+        };
+        let other = |owner: &&NamedOwner| !claimant.is(owner) && !(object.kind == "Secret" && fills(owner));
+        if let Some(controller) = self.controller.as_ref().filter(other) {
             return Some(Whose::Of(controller.words()));
         }
         if is_labelled || self.owners.iter().any(|owner| claimant.is(owner)) {

@@ -227,7 +227,17 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let (facts, taken) = (LiveObject { body, ..LiveObject::of(&metadata) }, Taken::default());
     Ok((
         key,
-        Plain { owner, facts, role, status: None, rest_api: None, last_build: None, taken, weight: 0.into() },
+        Plain {
+            owner,
+            facts,
+            role,
+            status: None,
+            rest_api: None,
+            last_build: None,
+            not_ready: None,
+            taken,
+            weight: 0.into(),
+        },
     ))
 }
 

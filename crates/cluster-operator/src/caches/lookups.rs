@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::cert_manager;
 use api::kinds;
 use api::openshift::builds::Build;
 use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
@@ -350,6 +351,13 @@ impl Caches {
         let tls_routes = of_kind(TLS_ROUTE)
             .map(|(key, plain)| (key.name, Arc::new(TlsRoute { parents: plain.taken.gateways })));
         (routes.collect(), tls_routes.collect())
+    }
+
+    /// Why Certificates of a resource are not ready, in cert-manager's words, by name.
+    pub fn issuance_of(&self, owner: &OwnerRef) -> BTreeMap<String, String> {
+        let kind = self.lookups.plain.iter().find(|(kind, _)| kind.kind == cert_manager::CERTIFICATE);
+        let found = kind.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
+        found.into_iter().filter_map(|(key, plain)| Some((key.name, plain.not_ready.clone()?))).collect()
     }
 
     /// Builds of OpenShift of a resource, by name; `None`: they are not known.

@@ -68,6 +68,7 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
             status: None,
             taken: crate::caches::Taken::default(),
             last_build: None,
+            not_ready: None,
             weight: 0.into(),
         },
     )

@@ -105,6 +105,7 @@ impl Observer {
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
             exposed: Exposed { services, routes, tls_routes, ..Exposed::default() },
+            issuance: self.caches.issuance_of(&owner),
             watch_grants,
             not_read,
             settings: Arc::clone(&self.settings),

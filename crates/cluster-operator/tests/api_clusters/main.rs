@@ -24,6 +24,7 @@ mod faults;
 mod hostile;
 mod hostile_beside;
 mod hostile_broker;
+mod issuers;
 mod kafka_addresses;
 mod kinds;
 mod lifecycle;

@@ -9,7 +9,9 @@ pub mod access;
 pub(crate) mod authority;
 pub(crate) mod ending;
 mod generated;
+mod issued;
 pub(crate) mod leaf;
+mod offered;
 pub(crate) mod phase;
 pub(crate) mod role;
 mod supplied;
@@ -20,20 +22,22 @@ pub(crate) mod upkeep;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::agent::container;
+use api::conditions::reasons;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
-use self::authority::{Authority, AuthorityStep};
+use self::authority::{Authority, AuthorityStep, Signer};
 use self::leaf::Signing;
 use self::phase::HandOver;
 use self::role::Role;
-use super::cluster::{Cluster, Node};
+use super::cluster::{Cluster, Node, Warning};
+use super::objects::certificate;
 use super::objects::meta::Pairs;
 use super::objects::secret::{self, Data, LeafOwner};
 use super::observed::Observed;
 use super::validate::Problem;
-use crate::fingerprint;
+use crate::{fingerprint, words};
 use objects::DesiredObject;
 use pki::MaterialRequest;
 
@@ -51,12 +55,34 @@ pub struct Certificates {
     pub objects: Vec<DesiredObject>,
     /// What each node's pod is started with, by node id.
     pub nodes: BTreeMap<i32, NodeCertificate>,
-    /// Nodes without a certificate that the others would accept: they must not be started before there is one.
-    pub held: BTreeSet<i32>,
+    /// Nodes without a certificate that the others would accept: they must not be started before there is one. Why each has none, in
+    /// words.
+    pub held: BTreeMap<i32, String>,
+    /// What else has no certificate yet, in words.
+    pub awaited: Vec<String>,
+    /// Certificates that stay because there is none yet that should take their place, in words.
+    pub behind: Vec<String>,
     /// Certificates of the entity operator's containers, PEM.
     pub entity: Vec<String>,
     /// Certificate of the exporter, PEM.
     pub kafka_exporter: Option<String>,
+}
+
+/// Certificates that a warning names.
+const NAMED: usize = 5;
+
+impl Certificates {
+    /// Says which certificates stay because there is none yet that should take their place.
+    pub(crate) fn warning(&self) -> Option<Warning> {
+        if self.behind.is_empty() {
+            return None;
+        }
+        let named = words::first(&self.behind, NAMED, "; ");
+        Some(Warning {
+            reason: reasons::CERTIFICATE_NOT_ISSUED.to_owned(),
+            message: format!("certificates stay as they are until cert-manager has others: {named}"),
+        })
+    }
 }
 
 /// What a node's pod is started with.
@@ -112,15 +138,28 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certifica
     requests.extend(cluster_ca.take_store(cluster, observed));
     requests.extend(clients_ca.take_store(cluster, observed));
     let mut leaves = Vec::new();
-    let mut held = BTreeSet::new();
+    let (mut held, mut awaited, mut certificates) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (owner, node) in owners {
         let signing = signing(&hand_over, node.is_some());
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: false };
-        match leaf::look_at(&wanted, &found, cluster, &cluster_ca, observed, now) {
+        if let Signer::Issuer(issuer) = &cluster_ca.signer {
+            let names = leaf::names(&wanted, cluster, found.get(&owner).present());
+            certificates.extend(certificate::of_leaf(
+                cluster,
+                &owner,
+                names,
+                leaf::algorithm(cluster, node),
+                issuer,
+            ));
+        }
+        match look_at_leaf(&wanted, &found, cluster, &cluster_ca, observed, now) {
             leaf::LeafStep::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
             leaf::LeafStep::Missing(request) => requests.push(request),
-            leaf::LeafStep::Held => {
-                held.extend(node.map(|node| node.id));
+            leaf::LeafStep::Held(why) => {
+                match node {
+                    Some(node) => drop(held.insert(node.id, why)),
+                    None => awaited.push(format!("Secret {} {why}", owner.secret(&cluster.name))),
+                }
                 leaves.push((owner, node, None));
             }
         }
@@ -128,7 +167,9 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certifica
     if !requests.is_empty() {
         return CertificatePlan::Missing(requests);
     }
-    CertificatePlan::Ready(Box::new(assemble(cluster, observed, cluster_ca, clients_ca, leaves, held)))
+    let made = assemble(cluster, observed, cluster_ca, clients_ca, leaves);
+    let objects = [made.objects, certificates].concat();
+    CertificatePlan::Ready(Box::new(Certificates { objects, held, awaited, ..made }))
 }
 
 /// Looks at an authority. `traces` are certificates of it that other objects remember.
@@ -140,11 +181,29 @@ fn look_at_authority(
     now: Timestamp,
     may_renew: bool,
 ) -> Result<AuthorityStep, Vec<Problem>> {
-    if role.settings(cluster).generate {
-        Ok(generated::look_at(role, cluster, observed, traces, now, may_renew))
-    } else {
-        supplied::look_at(role, cluster, observed, now)
-            .map(|authority| AuthorityStep::Ready(Box::new(authority)))
+    let settings = role.settings(cluster);
+    let authority = match &settings.issuer {
+        Some(issuer) => issued::look_at(role, issuer, cluster, observed, now, may_renew),
+        None if settings.generate => {
+            return Ok(generated::look_at(role, cluster, observed, traces, now, may_renew));
+        }
+        None => supplied::look_at(role, cluster, observed, now),
+    };
+    authority.map(|authority| AuthorityStep::Ready(Box::new(authority)))
+}
+
+/// Looks at the certificate of a node or an operator, of which `leaves` say what is there.
+fn look_at_leaf(
+    wanted: &leaf::WantedLeaf<'_>,
+    leaves: &leaf::Leaves,
+    cluster: &Cluster,
+    cluster_ca: &Authority,
+    observed: &Observed,
+    now: Timestamp,
+) -> leaf::LeafStep {
+    match &cluster_ca.signer {
+        Signer::Key(key) => leaf::look_at(wanted, leaves, cluster, (cluster_ca, key), observed, now),
+        Signer::Issuer(_) => offered::look_at(wanted, leaves, cluster, cluster_ca, observed, now),
     }
 }
 
@@ -185,8 +244,16 @@ fn trusted_by_all(cluster: &Cluster, observed: &Observed, clients_ca: &Authority
         .into_iter()
         .map(|pod| phase::trusted_clients(pod, &clients_ca.certificate, secret))
         .collect();
-    let trusted =
-        |one: &&pki::Certificate| pods.iter().all(|trusted| trusted.contains(&one.info.authority_id()));
+    // What an issuer signs is told by its first certificate, once every pod trusts whichever it signs with.
+    let is_by_issuer = matches!(clients_ca.signer, Signer::Issuer(_));
+    if is_by_issuer && pods.iter().all(|trusted| clients_ca.is_trusted_by(trusted)) {
+        return clients_ca.certificate.first().info.sha256_thumbprint.clone();
+    }
+    let is_issuers =
+        |one: &pki::Certificate| is_by_issuer && clients_ca.certificate.iter().any(|own| own == one);
+    let trusted = |one: &&pki::Certificate| {
+        !is_issuers(one) && pods.iter().all(|trusted| trusted.contains(&one.info.authority_id()))
+    };
     let mut all =
         clients_ca.certificate.iter().chain(clients_ca.old.values().flat_map(pki::CertificateChain::iter));
     all.find(trusted).map(|one| one.info.sha256_thumbprint.clone()).unwrap_or_default()
@@ -232,9 +299,8 @@ fn assemble(
     cluster_ca: Authority,
     clients_ca: Authority,
     leaves: Vec<(LeafOwner, Option<Node<'_>>, Option<leaf::Leaf>)>,
-    held: BTreeSet<i32>,
 ) -> Certificates {
-    let mut objects = Vec::new();
+    let (mut objects, mut behind) = (Vec::new(), Vec::new());
     objects.extend(cluster_ca.objects(cluster));
     objects.extend(clients_ca.objects(cluster));
     let (bundle, trust_hash) = trust_bundle(cluster, &cluster_ca, &clients_ca);
@@ -258,6 +324,8 @@ fn assemble(
         (names::keys::NODE_CLIENTS_CAS, clients_ca.trusted().into_bytes()),
     ];
     for (owner, node, mut leaf) in leaves {
+        let why = leaf.as_ref().and_then(|leaf| leaf.behind.as_ref());
+        behind.extend(why.map(|why| format!("Secret {}: {why}", owner.secret(&cluster.name))));
         if let Some(leaf) = leaf.as_mut().filter(|_| node.is_some()) {
             leaf.data
                 .extend(trusted.iter().map(|(key, authorities)| ((*key).to_owned(), authorities.clone())));
@@ -291,7 +359,8 @@ fn assemble(
             objects.push(as_it_is(cluster, &owner, secret));
         }
     }
-    Certificates { cluster_ca, clients_ca, objects, nodes, held, entity, kafka_exporter }
+    let (held, awaited) = Default::default();
+    Certificates { cluster_ca, clients_ca, objects, nodes, held, awaited, behind, entity, kafka_exporter }
 }
 
 /// The Secret of a leaf that is of no use, as it is: it stays until there is another leaf.

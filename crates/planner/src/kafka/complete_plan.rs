@@ -105,7 +105,8 @@ pub(super) fn complete(
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
-    draft.warnings.extend(status::errors_of_live_pods(observed));
+    draft.warnings.extend(status::errors_of_live_pods(observed).into_iter().chain(certificates.warning()));
+    draft.progress.waiting_for.extend(certificates.awaited.iter().cloned());
     draft.drain();
     draft.objects_of_cluster();
     draft.objects_of_nodes();
@@ -260,7 +261,7 @@ impl Draft<'_> {
         }
         self.pods = pods;
         let awaits = |id: i32| cluster.pools.iter().any(|pool| pool.removal.awaits(id));
-        let is_held = |id: &i32| certificates.held.contains(id) || awaits(*id);
+        let is_held = |id: &i32| certificates.held.contains_key(id) || awaits(*id);
         self.plan.roll.wanted.retain(|restart| !is_held(&restart.node));
         self.plan.nodes.sort_by_key(|node| node.id);
     }
@@ -277,11 +278,9 @@ impl Draft<'_> {
                 return None;
             }
         }
-        if self.certificates.held.contains(&node.id) {
+        if let Some(why) = self.certificates.held.get(&node.id) {
             let name = cluster.pod_name(node);
-            self.progress
-                .waiting_for
-                .push(format!("pod {name} has no certificate before all others trust the new cluster CA"));
+            self.progress.waiting_for.push(format!("pod {name} {why}"));
             if pod_state::is_new(&name, cluster, node.pool, observed) {
                 return None;
             }

@@ -62,6 +62,8 @@ pub struct Observed {
     /// What Kubernetes wrote into those among them through which clients reach listeners with Services of their own, and the addresses of the
     /// Kubernetes nodes.
     pub exposed: Exposed,
+    /// What cert-manager says of Certificates of the cluster that are not ready, by name.
+    pub issuance: BTreeMap<String, String>,
     /// How those Kubernetes nodes are that a plan asked for in this pass; `None`: the operator has not the right to know.
     pub kubernetes_nodes: BTreeMap<String, Option<KubernetesNode>>,
     /// Whether it is the turn of the cluster to restart its pods for a new version of the operator; `None`: that was not asked.

@@ -1,11 +1,12 @@
 //! What of a Kafka cluster goes because nothing wants it any more: by the rule of [`crate::orphans`], with the exceptions that
 //! [`stays`] spells out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::kinds;
-use api::{annotations, labels, names};
-use k8s_openapi::api::core::v1::Pod;
+use api::{annotations, cert_manager, labels, names};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube_core::ResourceExt;
 use objects::{Deletion, DesiredObject, ObjectId};
 
 use super::cluster::Cluster;
@@ -22,7 +23,8 @@ pub(super) fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject
     // Also of a listener that is gone.
     let found: BTreeSet<&String> = live.values().filter_map(|facts| facts.component.as_ref()).collect();
     let is_made = |name: &&String| components::named(&cluster.name, name).is_some();
-    let made: Vec<String> = found.into_iter().filter(is_made).cloned().collect();
+    let mut made: Vec<String> = found.into_iter().filter(is_made).cloned().collect();
+    made.push(names::SHARED_COMPONENT_NAME.to_owned());
     let undecided = undecided_nodes(cluster, observed);
     let stays = |object: &ObjectId, facts: &LiveObject| {
         let is_of =
@@ -64,7 +66,13 @@ fn live(namespace: &str, observed: &Observed) -> LiveObjects {
 fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &LiveObject) -> Option<bool> {
     let name = &object.name;
     let of_kafka = facts.component.as_ref() == Some(&names::kafka(&cluster.name));
+    let is_issued = is_issued(observed, object);
+    // The authorities and what they need stay.
+    if facts.component.as_deref() == Some(names::SHARED_COMPONENT_NAME) {
+        return Some(!is_issued);
+    }
     let stays = match object.kind.as_str() {
+        "Secret" if is_issued => false,
         // What belongs to a node goes after its pod. Kafka's component has others from other operators.
         "ConfigMap" => of_kafka && (!facts.of_a_pod || observed.pods.contains_key(name)),
         "Secret" if *name == names::kafka_jmx_secret(&cluster.name) => {
@@ -89,6 +97,22 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
         _ => return None,
     };
     Some(stays)
+}
+
+/// Whether it is a Certificate of cert-manager, or the Secret of one.
+fn is_issued(observed: &Observed, object: &ObjectId) -> bool {
+    let of_cert_manager = |secret: &Secret| {
+        let is_empty = secret.data.as_ref().is_none_or(BTreeMap::is_empty);
+        is_empty || secret.annotations().contains_key(cert_manager::CERTIFICATE_NAME)
+    };
+    match object.kind.as_str() {
+        cert_manager::CERTIFICATE => true,
+        "Secret" => {
+            object.name.ends_with(names::ISSUED_SUFFIX)
+                && observed.secrets.get(&object.name).is_some_and(|secret| of_cert_manager(secret))
+        }
+        _ => false,
+    }
 }
 
 fn has_node_keys(observed: &Observed, secret: &str) -> bool {

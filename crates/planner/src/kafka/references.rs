@@ -3,6 +3,7 @@
 mod listener_certificate;
 
 use api::Kafka;
+use api::kafka::CertificateAuthorityType;
 
 use super::cluster::{self, Cluster, EntityContainer, Metrics};
 use super::observed::Observed;
@@ -23,6 +24,13 @@ impl References {
             let configuration = listener.configuration.as_ref();
             let own = configuration.and_then(|all| all.broker_cert_chain_and_key.as_ref());
             references.secrets.extend(own.map(|own| own.secret_name.clone()));
+        }
+        for authority in [&spec.cluster_ca, &spec.clients_ca].into_iter().flatten() {
+            if authority.type_ == Some(CertificateAuthorityType::CertManager) {
+                let trusted =
+                    authority.cert_manager.as_ref().map(|issuer| issuer.ca_cert.secret_name.clone());
+                references.secrets.extend(trusted.filter(|name| !name.is_empty()));
+            }
         }
         references.logging(spec.kafka.logging.as_ref());
         let rules = spec.kafka.metrics_config.as_ref().and_then(|metrics| metrics.value_from.as_ref());

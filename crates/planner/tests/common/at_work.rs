@@ -17,6 +17,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 
+use super::cert_manager::CertManager;
 use super::{World, condition};
 
 /// What the process of a pod was started with.
@@ -39,6 +40,8 @@ pub(crate) struct AtWork {
     pub reads_again: BTreeSet<String>,
     /// A pod whose agent may be refused by its own process for a while: its leaf was lost.
     pub lost_its_leaf: Option<String>,
+    /// Who fills the Secrets of Certificates.
+    pub cert_manager: Option<CertManager>,
 }
 
 pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
@@ -70,16 +73,22 @@ fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
 impl AtWork {
     /// A cluster that has settled.
     pub(crate) fn settled(world: World) -> Self {
-        let mut cluster = Self {
+        let mut cluster = Self::new(world);
+        cluster.pass();
+        cluster.settle();
+        cluster
+    }
+
+    /// A cluster of which nothing runs yet.
+    pub(crate) fn new(world: World) -> Self {
+        Self {
             world,
             processes: BTreeMap::new(),
             restarted: Vec::new(),
             reads_again: BTreeSet::new(),
             lost_its_leaf: None,
-        };
-        cluster.pass();
-        cluster.settle();
-        cluster
+            cert_manager: None,
+        }
     }
 
     fn mounted(&self, pod: &str) -> Option<Process> {
@@ -119,6 +128,9 @@ impl AtWork {
         }
         self.world.observed.taking_up = plan.taking_up.clone();
         self.world.apply(&plan);
+        if let Some(cert_manager) = &self.cert_manager {
+            cert_manager.work(&mut self.world);
+        }
         self.start_pods();
         self.check();
         plan
@@ -227,6 +239,9 @@ impl AtWork {
 
     /// What must hold at every moment.
     pub(crate) fn check(&self) {
+        if self.processes.is_empty() {
+            return;
+        }
         let (trusts, shows) = self.operator();
         for (pod, process) in &self.processes {
             for (peer, other) in &self.processes {

@@ -10,6 +10,7 @@
 
 pub(crate) mod at_work;
 pub(crate) mod bridge;
+pub(crate) mod cert_manager;
 pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
@@ -291,7 +292,14 @@ impl World {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         match desired.reference.kind.as_str() {
-            "Secret" => drop(self.observed.secrets.insert(name, typed(object))),
+            "Secret" => {
+                // What an apply does not name stays.
+                if let Some(live) = self.observed.secrets.get(&name).filter(|_| object["data"].is_null()) {
+                    object["data"] = json!(live.data);
+                    object["metadata"]["annotations"] = json!(live.metadata.annotations);
+                }
+                self.observed.secrets.insert(name, typed(object));
+            }
             "ConfigMap" => drop(self.observed.config_maps.insert(name, typed(object))),
             "PersistentVolumeClaim" => drop(self.observed.claims.insert(name, typed(object))),
             "Deployment" => drop(self.observed.deployments.insert(name, typed(object))),

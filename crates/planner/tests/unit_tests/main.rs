@@ -37,6 +37,7 @@ mod image_build_pods;
 mod image_builds;
 mod implied_pools;
 mod internal_security;
+mod issued_certificates;
 mod kafka_bridge;
 mod kafka_connect;
 mod kafka_exporter;

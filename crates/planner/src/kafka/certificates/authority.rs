@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::kafka::IssuerRef;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -21,8 +22,8 @@ pub struct Authority {
     pub role: Role,
     /// Its certificate; behind it those that lead to its root, if it is not its own.
     pub certificate: CertificateChain,
-    /// Its key, PEM.
-    pub key: SecretPem,
+    /// Who signs for it.
+    pub signer: Signer,
     /// Counts certificates.
     pub cert_generation: i64,
     /// Counts keys.
@@ -44,6 +45,15 @@ pub struct Authority {
     pub trusted_by_all: Option<String>,
     /// PKCS #12 store and its password.
     store: Option<(Vec<u8>, String)>,
+}
+
+/// Who signs for an authority.
+#[derive(Debug, Clone)]
+pub enum Signer {
+    /// The operators, with this key, PEM.
+    Key(SecretPem),
+    /// An issuer of cert-manager. The certificates of the authority are those by which its own are trusted, in any order.
+    Issuer(IssuerRef),
 }
 
 /// How far an authority is.
@@ -68,11 +78,11 @@ pub(crate) fn precondition(present: Option<&Secret>) -> Precondition {
 
 impl Authority {
     /// An authority for which nothing has to be made.
-    pub fn new(role: Role, certificate: CertificateChain, key: SecretPem) -> Self {
+    pub fn new(role: Role, certificate: CertificateChain, signer: Signer) -> Self {
         Self {
             role,
             certificate,
-            key,
+            signer,
             cert_generation: 0,
             key_generation: 0,
             old: BTreeMap::new(),
@@ -83,6 +93,16 @@ impl Authority {
             clear_force_replace: false,
             trusted_by_all: None,
             store: None,
+        }
+    }
+
+    /// Whether a pod that trusts these trusts what is signed for the authority. Which of several certificates an issuer signs with
+    /// is not known beforehand, so all of them are needed; a chain leads from each of its certificates to the next.
+    pub fn is_trusted_by(&self, trusted: &BTreeSet<String>) -> bool {
+        let own = self.certificate.authority_ids();
+        match self.signer {
+            Signer::Key(_) => !own.is_disjoint(trusted),
+            Signer::Issuer(_) => own.is_subset(trusted),
         }
     }
 
@@ -201,14 +221,24 @@ impl Authority {
             certificates.insert(names::keys::CA_P12.to_owned(), store.clone());
             certificates.insert(names::keys::CA_PASSWORD.to_owned(), password.clone().into_bytes());
         }
-        let keys = Data::from([(names::keys::CA_KEY.to_owned(), self.key.0.clone().into_bytes())]);
         let secret = |name: &str, data: Data, annotated: Pairs, precondition: &Precondition| {
             secret::authority(cluster, settings, name, data, annotated, precondition.clone())
         };
-        vec![
-            secret(&key_name, keys, self.key_annotations(), &self.key_precondition),
-            secret(&cert_name, certificates, self.cert_annotations(), &self.cert_precondition),
-        ]
+        let mut objects = Vec::new();
+        let mut annotated = self.cert_annotations();
+        match &self.signer {
+            Signer::Key(key) => {
+                let keys = Data::from([(names::keys::CA_KEY.to_owned(), key.0.clone().into_bytes())]);
+                objects.push(secret(&key_name, keys, self.key_annotations(), &self.key_precondition));
+            }
+            // There is no Secret with a key that could say it.
+            Signer::Issuer(_) => {
+                let number = self.key_generation.to_string();
+                annotated.insert(annotations::CA_KEY_GENERATION.to_owned(), number);
+            }
+        }
+        objects.push(secret(&cert_name, certificates, annotated, &self.cert_precondition));
+        objects
     }
 
     fn key_annotations(&self) -> Pairs {

@@ -11,7 +11,7 @@ use pki::{
     MaterialRequest, PrivateKeyPem, RenewalPolicy, SecretPem,
 };
 
-use super::authority::{Authority, AuthorityStep, precondition};
+use super::authority::{Authority, AuthorityStep, Signer, precondition};
 use super::role::Role;
 use super::traces::{Numbers, Traces};
 use crate::kafka::cluster::{CaSettings, Cluster};
@@ -154,7 +154,8 @@ struct Next<'a> {
 impl Next<'_> {
     /// With the certificate and the key that are there.
     fn present(&self, key: &PrivateKeyPem, chain: &CertificateChain) -> AuthorityStep {
-        let mut authority = Authority::new(self.role, chain.clone(), SecretPem(key.expose().to_owned()));
+        let mut authority =
+            Authority::new(self.role, chain.clone(), Signer::Key(SecretPem(key.expose().to_owned())));
         authority.cert_generation = self.numbers.present_certificate();
         authority.key_generation = self.numbers.present_key();
         AuthorityStep::Ready(Box::new(authority))
@@ -176,7 +177,7 @@ impl Next<'_> {
                 key,
             ));
         };
-        let mut authority = Authority::new(self.role, chain, SecretPem(key.expose().to_owned()));
+        let mut authority = Authority::new(self.role, chain, Signer::Key(SecretPem(key.expose().to_owned())));
         authority.cert_generation = self.numbers.next_certificate();
         authority.key_generation = number;
         authority.cert_precondition = precondition(self.found.cert_secret.map(AsRef::as_ref));
@@ -193,7 +194,7 @@ impl Next<'_> {
                 validity_days: self.validity_days,
             });
         };
-        let mut authority = Authority::new(self.role, chain, key);
+        let mut authority = Authority::new(self.role, chain, Signer::Key(key));
         authority.cert_generation = self.numbers.next_certificate();
         authority.key_generation = self.numbers.next_key();
         authority.cert_precondition = precondition(self.found.cert_secret.map(AsRef::as_ref));
@@ -236,7 +237,7 @@ fn renewal(
 }
 
 /// The certificates of former keys. Those that have ended go when certificates may be renewed: pods restart for it.
-fn kept_certificates(
+pub(super) fn kept_certificates(
     secret: Option<&Secret>,
     now: Timestamp,
     may_renew: bool,

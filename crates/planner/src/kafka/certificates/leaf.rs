@@ -7,11 +7,11 @@ use api::{annotations, names, principals};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use pki::{
-    CertificateChain, CertificateState, KeyAlgorithm, KeyFit, LeafState, LeafWanted, Material,
-    MaterialRequest, PrivateKeyPem, ReadChains,
+    Certificate, CertificateChain, CertificateState, KeyAlgorithm, KeyFit, LeafState, LeafWanted, Material,
+    MaterialRequest, PrivateKeyPem, ReadChains, SecretPem,
 };
 
-use super::authority::{Authority, precondition};
+use super::authority::{Authority, Signer, precondition};
 use super::generation;
 use crate::kafka::cluster::{Cluster, Node, as_ip};
 use crate::kafka::config::server;
@@ -31,6 +31,8 @@ pub(crate) struct Leaf {
     pub generation: i64,
     /// What must hold when the Secret is written.
     pub precondition: Precondition,
+    /// Why it is not the one that it should be, in words.
+    pub behind: Option<String>,
 }
 
 /// How far a certificate is.
@@ -40,8 +42,8 @@ pub(crate) enum LeafStep {
     Missing(MaterialRequest),
     /// It is there.
     Ready(Leaf),
-    /// There is none that its peers would accept, and none can be made before they trust the present authority.
-    Held,
+    /// There is none that its peers would accept, and none can be made yet. Why, in words.
+    Held(String),
 }
 
 /// What a Secret holds of a leaf.
@@ -68,14 +70,17 @@ pub(crate) struct Present {
 }
 
 impl FoundLeaf {
+    /// The leaf.
+    pub(super) fn present(&self) -> Option<&Present> {
+        match self {
+            Self::Present(present) => Some(present.as_ref()),
+            Self::Missing | Self::Broken => None,
+        }
+    }
+
     /// The leaf, if it has not ended.
     pub(crate) fn usable(&self, now: Timestamp) -> Option<&Present> {
-        match self {
-            Self::Present(present) => {
-                Some(present.as_ref()).filter(|one| !one.chain.first().info.is_expired(now))
-            }
-            _ => None,
-        }
+        self.present().filter(|one| !one.chain.first().info.is_expired(now))
     }
 
     /// The authorities beside the leaf.
@@ -90,11 +95,18 @@ impl FoundLeaf {
 }
 
 impl Present {
-    /// Whether it is signed by the very certificate that the authority has now.
+    /// Whether it is signed by the very certificate that the authority has now; of an issuer, by one of those that are trusted for it,
+    /// which is the last one beside the leaf.
     pub(crate) fn is_signed_by(&self, authority: &Authority) -> bool {
-        let signer = &authority.certificate.first().info;
-        let beside = self.chain.rest().first();
-        beside.is_some_and(|beside| beside.info.sha256_thumbprint == signer.sha256_thumbprint)
+        let is = |beside: Option<&Certificate>, signer: &Certificate| {
+            beside.is_some_and(|beside| beside.info.sha256_thumbprint == signer.info.sha256_thumbprint)
+        };
+        match authority.signer {
+            Signer::Key(_) => is(self.chain.rest().first(), authority.certificate.first()),
+            Signer::Issuer(_) => {
+                authority.certificate.iter().any(|signer| is(self.chain.rest().last(), signer))
+            }
+        }
     }
 }
 
@@ -152,6 +164,20 @@ pub(crate) enum Signing {
     Nothing,
 }
 
+impl Signing {
+    /// Whether a new leaf may take the place of the one that is there.
+    pub(super) fn allows(self, usable: Option<&Present>) -> bool {
+        match self {
+            Self::All => true,
+            Self::OnlyWithoutLeaf => usable.is_none(),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// Why there is no leaf while an authority is handed over.
+pub(super) const UNTRUSTED: &str = "has no certificate before all others trust the new cluster CA";
+
 /// What is wanted.
 #[derive(Debug)]
 pub(crate) struct WantedLeaf<'a> {
@@ -167,22 +193,19 @@ pub(crate) struct WantedLeaf<'a> {
     pub prolong: bool,
 }
 
-/// Looks at a certificate, of which `leaves` say what is there.
-pub(crate) fn look_at(
+/// Looks at a certificate that the operator signs with the key of the authority. `leaves` say what is there.
+pub(super) fn look_at(
     wanted: &WantedLeaf<'_>,
     leaves: &Leaves,
     cluster: &Cluster,
-    authority: &Authority,
+    (authority, authority_key): (&Authority, &SecretPem),
     observed: &Observed,
     now: Timestamp,
 ) -> LeafStep {
     let id = wanted.owner.secret(&cluster.name);
     let secret = observed.secrets.get(&id).map(AsRef::as_ref);
     let found = leaves.get(wanted.owner);
-    let present = match found {
-        FoundLeaf::Present(present) => Some(present.as_ref()),
-        _ => None,
-    };
+    let present = found.present();
     let usable = found.usable(now);
     let (dns_names, ip_addresses) = names(wanted, cluster, present);
     let algorithm = match present {
@@ -210,19 +233,10 @@ pub(crate) fn look_at(
         && !wanted.prolong
         && present.is_some_and(|one| !one.chain.first().info.has_rsa_key);
     let due = other_key || pki::leaf_decision(&state, &conditions, now).reissue();
-    let allowed = match wanted.signing {
-        Signing::All => true,
-        Signing::OnlyWithoutLeaf => usable.is_none(),
-        Signing::Nothing => false,
-    };
+    let allowed = wanted.signing.allows(usable);
     let (certificate, key, generation, condition) = match (due && allowed, usable) {
-        (false, Some(usable)) => {
-            let generation = secret
-                .and_then(|secret| generation(secret, annotations::CLUSTER_CA_CERT_GENERATION))
-                .unwrap_or(authority.cert_generation);
-            (usable.certificate.clone(), usable.key.expose().to_owned(), generation, Precondition::None)
-        }
-        (false, None) => return LeafStep::Held,
+        (false, Some(usable)) => return LeafStep::Ready(kept(wanted, usable, cluster, authority, observed)),
+        (false, None) => return LeafStep::Held(UNTRUSTED.to_owned()),
         (true, _) => match observed.made.get(&id) {
             Some(Material::KeyPair { certificate, key }) => {
                 let chain = format!("{}\n{}", certificate.trim_end(), authority.certificate.pem());
@@ -238,17 +252,34 @@ pub(crate) fn look_at(
                     validity_days: cluster.cluster_ca.validity_days,
                     algorithm,
                     authority_certificate: authority.certificate.pem(),
-                    authority_key: authority.key.clone(),
+                    authority_key: authority_key.clone(),
                 });
             }
         },
     };
     let data = data(wanted, cluster, secret, &certificate, key);
-    LeafStep::Ready(Leaf { data, certificate, generation, precondition: condition })
+    LeafStep::Ready(Leaf { data, certificate, generation, precondition: condition, behind: None })
+}
+
+/// The leaf that is there, with what belongs beside it.
+pub(super) fn kept(
+    wanted: &WantedLeaf<'_>,
+    usable: &Present,
+    cluster: &Cluster,
+    authority: &Authority,
+    observed: &Observed,
+) -> Leaf {
+    let secret = observed.secrets.get(&wanted.owner.secret(&cluster.name)).map(AsRef::as_ref);
+    let generation = secret
+        .and_then(|secret| generation(secret, annotations::CLUSTER_CA_CERT_GENERATION))
+        .unwrap_or(authority.cert_generation);
+    let certificate = usable.certificate.clone();
+    let data = data(wanted, cluster, secret, &certificate, usable.key.expose().to_owned());
+    Leaf { data, certificate, generation, precondition: Precondition::None, behind: None }
 }
 
 /// The names and addresses that a leaf is to have.
-fn names(
+pub(super) fn names(
     wanted: &WantedLeaf<'_>,
     cluster: &Cluster,
     present: Option<&Present>,
@@ -269,7 +300,7 @@ fn names(
 }
 
 /// What the Secret of a leaf holds.
-fn data(
+pub(super) fn data(
     wanted: &WantedLeaf<'_>,
     cluster: &Cluster,
     secret: Option<&Secret>,
@@ -290,7 +321,7 @@ fn data(
 
 /// Which key a leaf needs. A list of cipher suites whose TLS 1.2 ones all want an RSA key leaves a node with another key
 /// without any for clients that do not speak TLS 1.3.
-fn algorithm(cluster: &Cluster, node: Option<Node<'_>>) -> KeyAlgorithm {
+pub(crate) fn algorithm(cluster: &Cluster, node: Option<Node<'_>>) -> KeyAlgorithm {
     let Some(node) = node else { return KeyAlgorithm::default() };
     let suites = server::options_of(cluster, node).get("ssl.cipher.suites").copied().unwrap_or_default();
     // The names of TLS 1.3 name no key.

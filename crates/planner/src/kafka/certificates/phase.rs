@@ -69,7 +69,7 @@ pub(crate) fn hand_over(
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let owner = LeafOwner::Node { pod: name.to_owned() };
         let leaf = leaves.get(&owner);
-        if trusted_by(pod, leaf).is_disjoint(&present) {
+        if !authority.is_trusted_by(&trusted_by(pod, leaf)) {
             all_trust = false;
             peers_trust &= leaf.usable(now).is_none();
         }

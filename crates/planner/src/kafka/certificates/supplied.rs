@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use pki::{CertificateChain, KeyFit, PrivateKeyPem, SecretPem};
 
-use super::authority::Authority;
+use super::authority::{Authority, Signer};
 use super::generation;
 use super::role::Role;
 use crate::kafka::cluster::Cluster;
@@ -73,7 +73,7 @@ pub(super) fn look_at(
     let old = others(cert_secret, &cert_name, &mut complaints);
     match (chain, key) {
         (Some(chain), Some(key)) if complaints.problems.is_empty() => {
-            let mut authority = Authority::new(role, chain, SecretPem(key.expose().to_owned()));
+            let mut authority = Authority::new(role, chain, Signer::Key(SecretPem(key.expose().to_owned())));
             let number = |secret: Option<&Secret>, annotation: &str| {
                 secret.and_then(|secret| generation(secret, annotation)).unwrap_or(0)
             };

@@ -137,7 +137,9 @@ impl Numbers {
         }
         Self {
             key,
-            own_key: own(&key_secret, annotations::CA_KEY_GENERATION),
+            // Where an issuer signs, the Secret with the certificates says it.
+            own_key: own(&key_secret, annotations::CA_KEY_GENERATION)
+                .max(own(&cert_secret, annotations::CA_KEY_GENERATION)),
             certificate,
             own_certificate: own(&cert_secret, annotations::CA_CERT_GENERATION),
         }

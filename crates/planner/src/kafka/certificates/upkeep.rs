@@ -15,7 +15,9 @@ use kube_core::ResourceExt;
 use super::authority::{Authority, AuthorityStep};
 use super::leaf::Signing;
 use super::role::Role;
-use super::{generated, leaf, leaf_owners, look_at_authority, phase, signing, traces, trust_bundle};
+use super::{
+    generated, leaf, leaf_owners, look_at_authority, look_at_leaf, phase, signing, traces, trust_bundle,
+};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::{self, LeafOwner};
 use crate::kafka::observed::Observed;
@@ -102,13 +104,13 @@ fn leaves(
             if same { Signing::All } else { Signing::Nothing }
         };
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: true };
-        match leaf::look_at(&wanted, &found, cluster, authority, observed, now) {
+        match look_at_leaf(&wanted, &found, cluster, authority, observed, now) {
             leaf::LeafStep::Ready(leaf) => {
                 let object = secret::leaf(cluster, &owner, leaf.data, leaf.generation, leaf.precondition);
                 objects.extend(Some(object).filter(is_new));
             }
             leaf::LeafStep::Missing(request) => requests.push(request),
-            leaf::LeafStep::Held => {}
+            leaf::LeafStep::Held(_) => {}
         }
     }
     objects

@@ -1,5 +1,6 @@
 //! The Deployment with the topic operator and the user operator.
 
+use api::cert_manager::{self, ObjectReference};
 use api::common::pod_template::{ContainerTemplate, PodTemplate};
 use api::common::template::DeploymentStrategy;
 use api::env::{self, topic_operator as topic_env, user_operator as user_env};
@@ -177,12 +178,25 @@ fn user_operator(
         (env::KAFKA_BOOTSTRAP_SERVERS, bootstrap(cluster)),
         (env::NAMESPACE, container.watched_namespace.clone()),
         (user_env::LABELS, format!("{}={}", labels::CLUSTER, cluster.name)),
-        (user_env::CA_KEY_NAME, names::clients_ca_key_secret(&cluster.name)),
+    ];
+    match &cluster.clients_ca.issuer {
+        None => variables.push((user_env::CA_KEY_NAME, names::clients_ca_key_secret(&cluster.name))),
+        Some(issuer) => {
+            let issuer = ObjectReference::from(&issuer.issuer_ref);
+            variables.extend([
+                (user_env::CA_TYPE, cert_manager::GROUP.to_owned()),
+                (user_env::CM_ISSUER_NAME, issuer.name),
+                (user_env::CM_ISSUER_KIND, issuer.kind),
+                (user_env::CM_ISSUER_GROUP, issuer.group),
+            ]);
+        }
+    }
+    variables.extend([
         (user_env::CA_CERT_NAME, names::clients_ca_cert_secret(&cluster.name)),
         (user_env::CA_NAMESPACE, cluster.namespace.clone()),
         (user_env::CA_VALIDITY, cluster.clients_ca.validity_days.to_string()),
         (user_env::CA_RENEWAL, cluster.clients_ca.renewal_days.to_string()),
-    ];
+    ]);
     if cluster.internal_security.encrypts() {
         // Naming these Secrets is what asks for TLS.
         variables.extend([

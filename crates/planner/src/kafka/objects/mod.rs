@@ -1,6 +1,7 @@
 //! The objects of a Kafka cluster, one file each. Every function is pure and yields a `DesiredObject`, or a typed part of one, with
 //! exactly the fields that we own.
 
+pub(crate) mod certificate;
 pub(crate) mod claim;
 pub(crate) mod config_map;
 pub(crate) mod entity_operator;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use api::{labels, names};
+use api::{cert_manager, labels, names};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject};
 use objects::{DesiredObject, Object};
 
@@ -96,6 +96,13 @@ fn rules(
         rules.push(rule(api::GROUP, "kafkausers/status", &["patch"]));
         // The Secrets of users have names of the users' choosing.
         rules.push(rule("", "secrets", &["get", "list", "watch", "create", "patch", "delete"]));
+        if cluster.clients_ca.issuer.is_some() {
+            rules.push(rule(
+                cert_manager::GROUP,
+                "certificates",
+                &["list", "watch", "create", "patch", "delete"],
+            ));
+        }
     }
     if own && entity.topic.is_some() {
         // A topic's finalizer must not outlive the cluster: the topic operator watches the one Kafka resource.

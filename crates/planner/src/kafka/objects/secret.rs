@@ -57,45 +57,31 @@ pub(crate) fn leaf(
     ca_generation: i64,
     precondition: Precondition,
 ) -> DesiredObject {
-    let (name, labels) = match owner {
-        LeafOwner::Node { pod } => (pod.clone(), kafka_labels(cluster)),
-        LeafOwner::ClusterOperator => (
-            names::cluster_operator_certs_secret(&cluster.name),
-            component_labels(
-                cluster,
-                names::SHARED_COMPONENT_NAME,
-                labels::component::CLUSTER_OPERATOR_CERTS,
-            ),
-        ),
-        LeafOwner::TopicOperator => (
-            names::entity_operator::topic_operator_certs_secret(&cluster.name),
-            component_labels(
-                cluster,
-                &names::entity_operator::topic_operator(&cluster.name),
-                labels::component::ENTITY_TOPIC_OPERATOR,
-            ),
-        ),
-        LeafOwner::KafkaExporter => (
-            names::kafka_exporter::certs_secret(&cluster.name),
-            component_labels(
-                cluster,
-                &names::kafka_exporter::deployment(&cluster.name),
-                labels::component::KAFKA_EXPORTER,
-            ),
-        ),
-        LeafOwner::UserOperator => (
-            names::entity_operator::user_operator_certs_secret(&cluster.name),
-            component_labels(
-                cluster,
-                &names::entity_operator::user_operator(&cluster.name),
-                labels::component::ENTITY_USER_OPERATOR,
-            ),
-        ),
-    };
+    let (name, labels) = (owner.secret(&cluster.name), leaf_labels(cluster, owner));
     Object::new(&cluster.owner(), name, labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, ca_generation.to_string())
         .precondition(precondition)
         .build()
+}
+
+/// The labels of the objects for a leaf certificate.
+pub(super) fn leaf_labels(cluster: &Cluster, owner: &LeafOwner) -> Pairs {
+    let (name, type_) = match owner {
+        LeafOwner::Node { .. } => return kafka_labels(cluster),
+        LeafOwner::ClusterOperator => {
+            (names::SHARED_COMPONENT_NAME.to_owned(), labels::component::CLUSTER_OPERATOR_CERTS)
+        }
+        LeafOwner::TopicOperator => {
+            (names::entity_operator::topic_operator(&cluster.name), labels::component::ENTITY_TOPIC_OPERATOR)
+        }
+        LeafOwner::KafkaExporter => {
+            (names::kafka_exporter::deployment(&cluster.name), labels::component::KAFKA_EXPORTER)
+        }
+        LeafOwner::UserOperator => {
+            (names::entity_operator::user_operator(&cluster.name), labels::component::ENTITY_USER_OPERATOR)
+        }
+    };
+    component_labels(cluster, &name, type_)
 }
 
 /// Whose certificate it is.

@@ -1,7 +1,11 @@
 //! Authorities, maintenance windows, authorization.
 
 use api::Kafka;
-use api::kafka::{AuthorizationType, CertificateAuthority, CertificateExpirationPolicy, KafkaClusterSpec};
+use api::conditions::reasons;
+use api::kafka::{
+    AuthorizationType, CertManager, CertificateAuthority, CertificateAuthorityType,
+    CertificateExpirationPolicy, KafkaClusterSpec,
+};
 
 use super::{Findings, text};
 use crate::kafka::cluster::{Authorization, CaSettings};
@@ -62,11 +66,49 @@ pub(super) fn authority(
     }
     CaSettings {
         generate: raw.generate_certificate_authority.unwrap_or(true),
+        issuer: issuer(raw, field, findings),
         owner_reference: raw.generate_secret_owner_reference.unwrap_or(true),
         validity_days,
         renewal_days,
         replace_key: raw.certificate_expiration_policy == Some(CertificateExpirationPolicy::ReplaceKey),
     }
+}
+
+/// The issuer of cert-manager, where the type says so.
+fn issuer(raw: &CertificateAuthority, field: &str, findings: &mut Findings) -> Option<CertManager> {
+    if raw.type_ != Some(CertificateAuthorityType::CertManager) {
+        if raw.cert_manager.is_some() {
+            let message = format!("{field}.certManager has no effect without {field}.type: cert-manager.io");
+            findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
+        }
+        return None;
+    }
+    if raw.generate_certificate_authority != Some(false) {
+        findings.problem(
+            format!("{field}.generateCertificateAuthority"),
+            "must be false where the type is cert-manager.io: the issuer is the authority",
+        );
+    }
+    let Some(wanted) = &raw.cert_manager else {
+        findings.problem(
+            format!("{field}.certManager"),
+            "is missing: name the issuer (issuerRef) and the Secret with the certificates by which its own are trusted (caCert)",
+        );
+        return None;
+    };
+    let texts = [
+        ("issuerRef.name", Some(&wanted.issuer_ref.name)),
+        ("issuerRef.kind", wanted.issuer_ref.kind.as_ref()),
+        ("issuerRef.group", wanted.issuer_ref.group.as_ref()),
+        ("caCert.secretName", Some(&wanted.ca_cert.secret_name)),
+        ("caCert.certificate", Some(&wanted.ca_cert.certificate)),
+    ];
+    let mut is_whole = true;
+    for (name, _) in texts.into_iter().filter(|(_, text)| text.is_some_and(|text| text.is_empty())) {
+        findings.problem(format!("{field}.certManager.{name}"), "is empty");
+        is_whole = false;
+    }
+    is_whole.then(|| wanted.clone())
 }
 
 /// The windows in which certificates may be renewed.
