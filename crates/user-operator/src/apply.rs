@@ -1,5 +1,6 @@
 //! Carries plans out, for many users at once: Secrets and statuses concurrently, Kafka's side in few large requests.
 
+mod certificate_writer;
 mod kafka;
 mod secret_writer;
 
@@ -25,11 +26,14 @@ use pki::Password;
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
+use crate::apply::certificate_writer::CertificateWriter;
 use crate::apply::kafka::{Failures, Gathered, PasswordChange};
 use crate::apply::secret_writer::{SecretWriter, Target};
+use crate::issuance::CertificateStep;
 use crate::observe::{Observed, Observer, Whereabouts};
 use crate::ownership;
-use crate::plan::{self, Plan, SecretStep};
+use crate::plan::{self, Plan};
+use crate::secret_step::SecretStep;
 use crate::secret_view::SecretView;
 use crate::settings::Settings;
 use crate::status;
@@ -52,6 +56,7 @@ pub(crate) struct Context {
     /// What is seen.
     pub observer: Observer,
     secrets: SecretWriter,
+    certificates: CertificateWriter,
     kafka_lost: Mutex<Option<Instant>>,
     /// Users whose last written status names a problem; the watch may not show it yet.
     complained: Mutex<HashSet<String>>,
@@ -102,7 +107,7 @@ impl Item {
         let user = self.observed.user.as_deref()?;
         let waits = matches!(
             self.plan.secret,
-            SecretStep::Issue { .. } | SecretStep::Password(_) | SecretStep::Refresh
+            SecretStep::Issue { .. } | SecretStep::Take | SecretStep::Password(_) | SecretStep::Refresh
         );
         waits.then(|| crate::user::username(user))
     }
@@ -126,8 +131,21 @@ impl Context {
             Arc::clone(&observer.secrets),
             Arc::clone(&requests),
         );
+        let certificates =
+            CertificateWriter::new(applier.clone(), Arc::clone(&observer.secrets), Arc::clone(&requests));
         let (kafka_lost, complained) = (Mutex::default(), Mutex::default());
-        Self { settings, admin, metrics, observer, secrets, kafka_lost, complained, applier, requests }
+        Self {
+            settings,
+            admin,
+            metrics,
+            observer,
+            secrets,
+            certificates,
+            kafka_lost,
+            complained,
+            applier,
+            requests,
+        }
     }
 
     /// Kafka answered.
@@ -197,7 +215,9 @@ impl Context {
         }
         let secrets: Vec<_> = items
             .iter_mut()
-            .filter(|item| item.plan.secret != SecretStep::Keep)
+            .filter(|item| {
+                item.plan.secret != SecretStep::Keep || item.plan.certificate != CertificateStep::Keep
+            })
             .map(|item| self.write_secret(item, now))
             .collect();
         let secrets = stream::iter(secrets).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>();
@@ -250,6 +270,14 @@ impl Context {
     }
 
     async fn write_secret(&self, item: &mut Item, now: Timestamp) {
+        if item.plan.certificate != CertificateStep::Keep {
+            if let Err(problem) = self.write_certificate(item).await {
+                return item.fail_secret(problem);
+            }
+            if item.plan.secret == SecretStep::Keep {
+                return;
+            }
+        }
         if let (None, Some(user)) = (&item.observed.secret, item.observed.user.clone()) {
             match self.secrets.find(&user).await {
                 Ok(None) => {}
@@ -270,6 +298,14 @@ impl Context {
             Ok(password) => item.password = password,
             Err(problem) => item.fail_secret(problem),
         }
+    }
+
+    async fn write_certificate(&self, item: &Item) -> Result<(), Refusal> {
+        // Before anything is made: the name may be that of a Secret of the cluster, or of somebody's.
+        if let (None, Some(user)) = (&item.observed.secret, &item.observed.user) {
+            self.secrets.find(user).await?;
+        }
+        self.certificates.write(&item.name, &item.observed, &item.plan).await
     }
 
     /// Plans once more with a Secret that was found. What Kafka has is as it was seen before: its rules stay as gathered.

@@ -1,27 +1,39 @@
-//! The clients CA, out of its two Secrets, followed as they change.
+//! The clients CA, out of its Secrets, followed as they change: two, or one where an issuer has the key.
 
 use std::sync::Arc;
 
 use api::annotations;
 use api::names::keys;
 use issuer::Authority;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use operator_runtime::{
     env::Namespaces,
     watch::{Cache, Watch},
 };
-use pki::{CertificatePem, PrivateKeyPem};
+use pki::{CertificateChain, CertificatePem, PrivateKeyPem};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{secret_view, settings::Settings};
 
-/// The clients CA, ready to sign.
+/// Who signs the certificates of users.
+#[derive(Debug)]
+pub(crate) enum Signer {
+    /// This operator, with key and certificate.
+    Own(Box<Authority>),
+    /// An issuer of cert-manager. Certificates are verified with those of the authority.
+    Issuer,
+}
+
+/// The clients CA, ready to sign, or to verify with.
 #[derive(Debug)]
 pub(crate) struct ClientsCa {
-    /// Key and certificate.
-    pub authority: Authority,
+    /// Who signs.
+    pub signer: Signer,
+    /// When its certificate ends; of several, the first one.
+    pub ends: Timestamp,
     /// The text of its certificate, as users get it.
     pub text: String,
     /// [`secret_view::hash`] of that text.
@@ -30,7 +42,7 @@ pub(crate) struct ClientsCa {
     pub trusted: bool,
 }
 
-/// What is kept of one of the two Secrets.
+/// What is kept of one of the Secrets.
 struct Part {
     text: Option<PrivateKeyPem>,
     trusted_by_all: Option<String>,
@@ -39,7 +51,7 @@ struct Part {
 /// The clients CA, or what is wrong with it.
 pub(crate) type Current = Result<Arc<ClientsCa>, String>;
 
-/// Follows the Secrets of the clients CA. `None` until both were looked for.
+/// Follows the Secrets of the clients CA. `None` until all were looked for.
 pub(crate) fn follow(
     client: &Client,
     settings: &Settings,
@@ -66,14 +78,17 @@ pub(crate) fn follow(
         cache
     };
     let certificate = start(&settings.ca_cert_secret, keys::CA_CRT);
-    let key = start(&settings.ca_key_secret, keys::CA_KEY);
-    let (certificate_name, key_name) = (settings.ca_cert_secret.clone(), settings.ca_key_secret.clone());
+    let key = settings.ca_key_secret.clone().map(|name| (start(&name, keys::CA_KEY), name));
+    let certificate_name = settings.ca_cert_secret.clone();
     let shutdown = shutdown.clone();
     let following = async move {
         certificate.ready().await;
-        key.ready().await;
+        if let Some((key, _)) = &key {
+            key.ready().await;
+        }
         loop {
-            let current = load((&certificate_name, &certificate), (&key_name, &key));
+            let key = key.as_ref().map(|(key, name)| (name.as_str(), key));
+            let current = load((&certificate_name, &certificate), key);
             if let Err(problem) = &current {
                 tracing::error!(%problem, "the clients CA cannot be used; waiting for its Secrets to change");
             }
@@ -90,18 +105,28 @@ pub(crate) fn follow(
 
 type Entry = Cache<Part>;
 
-fn load(certificate: (&str, &Entry), key: (&str, &Entry)) -> Current {
+fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>) -> Current {
     let text_of = |(name, cache): (&str, &Entry), entry: &str| {
         let found = cache.list().into_iter().next().ok_or(format!("Secret {name} does not exist"))?;
         let text = found.text.clone().ok_or(format!("Secret {name} has no key {entry}"))?;
         Ok::<PrivateKeyPem, String>(text)
     };
     let text = text_of(certificate, keys::CA_CRT)?.expose().to_owned();
-    let key_pem = text_of(key, keys::CA_KEY)?;
-    let authority = Authority::load(&CertificatePem::new(text.as_str()), &key_pem)
-        .map_err(|error| format!("Secrets {} and {}: {error}", certificate.0, key.0))?;
+    let chain = CertificateChain::parse(&text)
+        .map_err(|error| format!("the key {} of Secret {}: {error}", keys::CA_CRT, certificate.0))?;
+    let signer = match key {
+        None => Signer::Issuer,
+        Some(key) => {
+            let key_pem = text_of(key, keys::CA_KEY)?;
+            let authority = Authority::load(&CertificatePem::new(text.as_str()), &key_pem)
+                .map_err(|error| format!("Secrets {} and {}: {error}", certificate.0, key.0))?;
+            Signer::Own(Box::new(authority))
+        }
+    };
     let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
     // Where no annotation tells, as beside an operator that runs alone, no certificate waits.
-    let trusted = told.is_none_or(|thumbprint| thumbprint == authority.info().sha256_thumbprint);
-    Ok(Arc::new(ClientsCa { authority, hash: secret_view::hash(&text), text, trusted }))
+    let first = &chain.first().info;
+    let trusted = told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint);
+    let hash = secret_view::hash(&text);
+    Ok(Arc::new(ClientsCa { signer, ends: first.not_after, hash, text, trusted }))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::cert_manager::IssuedCertificate;
 use api::kinds;
 use api::{Condition, KafkaUser, KafkaUserSpec};
 use api::{labels, last_applied, principals};
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Context, IN_FLIGHT};
+use crate::certificate_view::CertificateView;
 use crate::observe::Observer;
 use crate::referenced_passwords::Passwords;
 use crate::secret_store::SecretStore;
@@ -71,6 +73,14 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
             move |secret: Secret| Some(SecretView::of(&secret, &views)),
             |view| view.bytes().into(),
         );
+    // Nothing waits for them: an installation may lack the kind for a while.
+    let certificates = settings.plan.issuer.is_some().then(|| {
+        Watch::<IssuedCertificate>::namespaced(client, &namespaces)
+            .labels(Some(&secret_selector(&settings)))
+            .within(&settings.limits)
+            .optional()
+            .start(shutdown, |certificate| Some(CertificateView::of(certificate)))
+    });
     let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
     let requests = Arc::new(Semaphore::new(IN_FLIGHT));
     let passwords = Passwords::follow(client, &settings, Arc::clone(&requests), shutdown);
@@ -78,7 +88,13 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         namespace: settings.namespace.clone(),
         selector: settings.selector.clone(),
         users: users.clone(),
-        secrets: Arc::new(SecretStore::new(secrets.clone(), &settings.namespace, &prefix)),
+        secrets: Arc::new(SecretStore::new(
+            secrets.clone(),
+            &settings.namespace,
+            &prefix,
+            settings.plan.issuer.is_some(),
+        )),
+        certificates: certificates.clone(),
         passwords: Arc::new(passwords),
         snapshot: Arc::default(),
         authority: authority::follow(client, &settings, shutdown),
@@ -97,6 +113,8 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         context,
         users,
         secrets,
+        certificates,
+        prefix,
         queue: Queue::with_backoff(Duration::from_millis(500), Duration::from_mins(1)),
         gate: health.gate("the list of KafkaUsers and their Secrets"),
         health: health.clone(),
@@ -118,6 +136,9 @@ struct Controller {
     context: Arc<Context>,
     users: Cache<KafkaUser>,
     secrets: Cache<SecretView>,
+    certificates: Option<Cache<CertificateView>>,
+    /// Put before the names of what users have.
+    prefix: String,
     queue: Queue<String>,
     gate: Gate,
     health: Health,
@@ -184,6 +205,14 @@ impl Controller {
                 enqueue(name);
             }
         });
+        if let Some(certificates) = &self.certificates {
+            let (enqueue, prefix) = (self.enqueue(), self.prefix.clone());
+            certificates.on_change(move |event| {
+                if let Some(name) = event.key().name.strip_prefix(prefix.as_str()) {
+                    enqueue(name.to_owned());
+                }
+            });
+        }
         let (queue, users) = (self.queue.clone(), self.users.clone());
         let mut authority = self.context.observer.authority.clone();
         let shutdown = self.shutdown.clone();

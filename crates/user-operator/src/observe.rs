@@ -13,6 +13,7 @@ use pki::Password;
 use tokio::sync::{Semaphore, watch};
 
 use crate::authority::Current;
+use crate::certificate_view::CertificateView;
 use crate::referenced_passwords::Passwords;
 use crate::secret_store::SecretStore;
 use crate::secret_view::SecretView;
@@ -29,6 +30,8 @@ pub(crate) struct Observer {
     pub users: Cache<KafkaUser>,
     /// Their Secrets.
     pub secrets: Arc<SecretStore>,
+    /// Their Certificates; `None`: no issuer signs.
+    pub certificates: Option<Cache<CertificateView>>,
     /// Passwords that they refer to.
     pub passwords: Arc<Passwords>,
     /// Kafka's side.
@@ -48,6 +51,10 @@ pub(crate) struct Observed {
     pub user: Option<Arc<KafkaUser>>,
     /// The user's Secret.
     pub secret: Option<Arc<SecretView>>,
+    /// The Secret in which cert-manager keeps the user's certificate.
+    pub offer: Option<Arc<SecretView>>,
+    /// The Certificate that has cert-manager do so.
+    pub issued: Option<Arc<CertificateView>>,
     /// What Kafka has; `None` while Kafka was never reached.
     pub kafka: Option<UserInKafka>,
     /// Hash of the clients CA's certificate, or what is wrong with the CA.
@@ -92,13 +99,15 @@ impl Observer {
         let current = self.authority.borrow().clone();
         let untrusted_yet = matches!(&current, Some(Ok(ca)) if !ca.trusted);
         let authority_ends = match &current {
-            Some(Ok(ca)) => Some(ca.authority.info().not_after),
+            Some(Ok(ca)) => Some(ca.ends),
             _ => None,
         };
         let authority = current.map(|current| current.map(|ca| ca.hash));
         Observed {
             user,
             secret: self.secrets.of(name),
+            offer: self.secrets.offer_to(name),
+            issued: self.certificates.as_ref().and_then(|all| all.get(&self.secrets.key(name))),
             kafka: self.snapshot.user(name),
             authority,
             authority_ends,

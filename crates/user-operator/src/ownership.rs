@@ -25,14 +25,29 @@ pub(crate) fn was_made_for(view: &SecretView, name: &str) -> bool {
     view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
 }
 
-/// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
-/// of the Secret that exists under the name of the user's. A Secret that lost its labels still names its owner.
-pub(crate) fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
+/// Whether the labels or owners of an object say that it was made for a KafkaUser, or for this one.
+fn is_for_users(metadata: &ObjectMeta, user: &KafkaUser) -> bool {
     let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
     let owners = metadata.owner_references.iter().flatten();
     let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
-    let made_for_users = owned || kind.is_some_and(|kind| kind == kinds::KAFKA_USER);
-    (!made_for_users).then(|| Refusal {
+    owned || kind.is_some_and(|kind| kind == kinds::KAFKA_USER)
+}
+
+/// The same for a Certificate of cert-manager.
+pub(crate) fn refuse_certificate(name: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
+    (!is_for_users(metadata, user)).then(|| Refusal {
+        reason: reasons::RESOURCE_CONFLICT,
+        message: format!(
+            "the Certificate {name} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
+        ),
+        retry: true,
+    })
+}
+
+/// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
+/// of the Secret that exists under the name of the user's. A Secret that lost its labels still names its owner.
+pub(crate) fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
+    (!is_for_users(metadata, user)).then(|| Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(
             "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
@@ -43,7 +58,13 @@ pub(crate) fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaU
 
 /// Whether a Kafka cluster has, or may need, a Secret of this name beside those of its nodes.
 pub(crate) fn is_of_the_cluster(cluster: &str, secret: &str) -> bool {
+    let secret = without_suffix(secret);
     names::secrets_of_kafka(cluster).iter().any(|name| name == secret)
+}
+
+/// The Secret for which cert-manager keeps a certificate in this one, if it does.
+fn without_suffix(secret: &str) -> &str {
+    secret.strip_suffix(names::ISSUED_SUFFIX).unwrap_or(secret)
 }
 
 /// Why a user cannot have a Secret of this name.
@@ -59,7 +80,7 @@ pub(crate) fn of_the_cluster(secret: &str, cluster: &str) -> Refusal {
 
 /// The pod set of the node whose Secret would have this name: `<cluster>-<pool>` of `<cluster>-<pool>-<number>`.
 pub(crate) fn pod_set_of_node<'a>(cluster: &str, secret: &'a str) -> Option<&'a str> {
-    let (pod_set, number) = secret.rsplit_once('-')?;
+    let (pod_set, number) = without_suffix(secret).rsplit_once('-')?;
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
     let pool = pod_set.strip_prefix(cluster)?.strip_prefix('-')?;
     (is_number && !pool.is_empty()).then_some(pod_set)
@@ -99,6 +120,8 @@ mod tests {
             assert!(is_of_the_cluster("my", name), "{name}");
             assert!(!is_of_the_cluster("other", name) && !is_of_the_cluster("my", &format!("user-{name}")));
         }
+        assert!(is_of_the_cluster("my", "my-cluster-operator-certs-cm"));
+        assert_eq!(pod_set_of_node("my", "my-pool-5-cm"), Some("my-pool"));
         assert_eq!(pod_set_of_node("my", "my-pool-5"), Some("my-pool"));
         assert_eq!(pod_set_of_node("my", "my-a-b-12"), Some("my-a-b"));
         for other in ["my-5", "my--5", "my-pool", "my-pool-", "my-pool-5x", "mypool-5", "your-pool-5"] {

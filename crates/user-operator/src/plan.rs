@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::KafkaUser;
+use api::cert_manager::ObjectReference;
 use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
-use api::names::keys;
+use api::names::{self, keys};
 use api::principals;
 use jiff::Timestamp;
 use kafka_admin::{AclBinding, QuotaEntity};
@@ -13,9 +14,11 @@ use kube::ResourceExt;
 use operator_runtime::refusal::Refusal;
 use pki::{LeafReason, Password};
 
+use crate::issuance::{self, CertificateStep};
 use crate::observe::{Observed, Whereabouts};
-use crate::ownership::was_made_for;
+use crate::ownership::{self, was_made_for};
 use crate::rights::{self, Rights};
+use crate::secret_step::{SecretStep, refresh_step};
 use crate::secret_view::{Certificate, Metadata};
 use crate::settings::PlanSettings;
 use crate::snapshot::{Held, SCRAM_ITERATIONS, UserInKafka};
@@ -23,26 +26,6 @@ use crate::user::{authentication, by_certificate, is_paused};
 
 /// The longest common name of a certificate (X.520).
 const MAX_COMMON_NAME: usize = 64;
-
-/// What happens to the user's Secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SecretStep {
-    /// It is as it should be, or there is none and none is needed.
-    Keep,
-    /// A new certificate.
-    Issue {
-        /// Days it is valid.
-        validity_days: u32,
-        /// Why.
-        reasons: Vec<LeafReason>,
-    },
-    /// The certificate stays; metadata or key store are brought up to date.
-    Refresh,
-    /// This password, or a new one if there is none.
-    Password(Option<Password>),
-    /// It is of no use any more.
-    Delete,
-}
 
 /// Changes in Kafka.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -71,6 +54,8 @@ impl KafkaChanges {
 pub(crate) struct Plan {
     /// The user's Secret.
     pub secret: SecretStep,
+    /// What has cert-manager keep a certificate for the user.
+    pub certificate: CertificateStep,
     /// Kafka.
     pub kafka: KafkaChanges,
     /// What stands in the way of a part of it; the other parts are done.
@@ -84,6 +69,7 @@ impl Plan {
     fn nothing() -> Self {
         Self {
             secret: SecretStep::Keep,
+            certificate: CertificateStep::Keep,
             kafka: KafkaChanges::default(),
             refusals: Vec::new(),
             metadata: None,
@@ -92,7 +78,7 @@ impl Plan {
 
     /// Whether nothing has to be done.
     pub(crate) fn is_empty(&self) -> bool {
-        self.secret == SecretStep::Keep && self.kafka.is_empty()
+        self.secret == SecretStep::Keep && self.certificate == CertificateStep::Keep && self.kafka.is_empty()
     }
 }
 
@@ -133,6 +119,9 @@ fn try_plan(
     }
     let mut plan = Plan::nothing();
     let secret = metadata.and_then(|metadata| {
+        if let Some(issuer) = &settings.issuer {
+            plan.certificate = certificate_of_issuer(user, observed, settings, issuer, &metadata)?;
+        }
         let step = secret_step(user, observed, settings, &metadata, now)?;
         plan.metadata = Some(metadata);
         Ok(step)
@@ -170,6 +159,10 @@ fn secret_step(
     now: Timestamp,
 ) -> Result<SecretStep, Refusal> {
     match authentication(user) {
+        Some(KafkaUserAuthenticationType::Tls) if settings.issuer.is_some() => {
+            let (_, renewal_days) = validity(user, settings)?;
+            issuance::secret_step(user, observed, settings, renewal_days, metadata, now)
+        }
         Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, settings, metadata, now),
         Some(KafkaUserAuthenticationType::ScramSha512) => password_step(user, observed, metadata),
         Some(KafkaUserAuthenticationType::TlsExternal) | None => Ok(match observed.secret.as_deref() {
@@ -177,6 +170,28 @@ fn secret_step(
             _ => SecretStep::Keep,
         }),
     }
+}
+
+/// What has cert-manager keep a certificate for a user that is to have one.
+fn certificate_of_issuer(
+    user: &KafkaUser,
+    observed: &Observed,
+    settings: &PlanSettings,
+    issuer: &ObjectReference,
+    metadata: &Metadata,
+) -> Result<CertificateStep, Refusal> {
+    let name = ownership::secret_name(user, &settings.secret_prefix);
+    if let Some(name) = name.filter(|name| name.ends_with(names::ISSUED_SUFFIX)) {
+        return Err(Refusal::invalid(format!(
+            "the Secret of the user would be {name}, and Secrets with names that end in {} are those of cert-manager: rename the user",
+            names::ISSUED_SUFFIX
+        )));
+    }
+    if authentication(user) != Some(KafkaUserAuthenticationType::Tls) {
+        return Ok(issuance::without_certificate(user, observed));
+    }
+    let days = validity(user, settings)?;
+    Ok(issuance::certificate_step(user, observed, settings, issuer, days, metadata))
 }
 
 fn password_changes(
@@ -325,10 +340,7 @@ fn certificate_step(
     if !why.is_empty() {
         return Ok(SecretStep::Issue { validity_days, reasons: why });
     }
-    let stale = view.has(keys::PASSWORD) || view.has(keys::SASL_JAAS_CONFIG);
-    let store =
-        view.has(keys::USER_P12) == settings.pkcs12 && view.has(keys::USER_PASSWORD) == settings.pkcs12;
-    if store && !stale && metadata.is_on(view, user) { Ok(SecretStep::Keep) } else { Ok(SecretStep::Refresh) }
+    Ok(refresh_step(view, user, settings, metadata))
 }
 
 fn validity(user: &KafkaUser, settings: &PlanSettings) -> Result<(u32, u32), Refusal> {
@@ -374,12 +386,14 @@ pub(crate) fn test_settings() -> PlanSettings {
         acls_supported: true,
         ignored_users: None,
         cluster: Some("my".to_owned()),
+        issuer: None,
+        algorithm: issuer::KeyAlgorithm::EcdsaP256,
     }
 }
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
+pub(crate) mod tests;
 
 #[cfg(test)]
 #[path = "plan_laws.rs"]

@@ -10,7 +10,7 @@ use super::*;
 use crate::secret_view::SecretView;
 use crate::snapshot::Held;
 
-pub(super) fn user(name: &str, spec: &Value) -> KafkaUser {
+pub(crate) fn user(name: &str, spec: &Value) -> KafkaUser {
     serde_json::from_value(json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
         "metadata": {"name": name, "namespace": "ns", "uid": "u", "generation": 1, "labels": {"strimzi.io/cluster": "c", "team": "a"}},
@@ -19,7 +19,7 @@ pub(super) fn user(name: &str, spec: &Value) -> KafkaUser {
     .unwrap()
 }
 
-pub(super) fn settings() -> PlanSettings {
+pub(crate) fn settings() -> PlanSettings {
     test_settings()
 }
 
@@ -28,15 +28,15 @@ fn problem(plan: &Plan) -> Option<Refusal> {
     Refusal::joined(&plan.refusals)
 }
 
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-pub(super) fn days(days: i64) -> Timestamp {
+pub(crate) fn days(days: i64) -> Timestamp {
     Timestamp::from_second(now().as_second() + days * 86_400).unwrap()
 }
 
-pub(super) fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
+pub(crate) fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
     let metadata = Metadata::of(user).unwrap();
     let keys = if matches!(certificate, Certificate::Missing) { 0b110_0000 } else { 0b1_1111 };
     SecretView {
@@ -48,13 +48,16 @@ pub(super) fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
         own_metadata: None,
         keys,
         certificate,
+        mark: Some(1).filter(|_| certificate != Certificate::Missing),
+        offer: Certificate::Missing,
+        offer_mark: None,
         authority: Some(7),
         password: None,
         jaas_fits: false,
     }
 }
 
-pub(super) fn password_view(user: &KafkaUser, password: &str) -> SecretView {
+pub(crate) fn password_view(user: &KafkaUser, password: &str) -> SecretView {
     SecretView {
         password: Some(Password::new(password)),
         jaas_fits: true,
@@ -63,11 +66,11 @@ pub(super) fn password_view(user: &KafkaUser, password: &str) -> SecretView {
     }
 }
 
-pub(super) fn kafka() -> UserInKafka {
+pub(crate) fn kafka() -> UserInKafka {
     UserInKafka { acls_supported: true, ..UserInKafka::default() }
 }
 
-pub(super) fn seen(secret: Option<&SecretView>) -> Observed {
+pub(crate) fn seen(secret: Option<&SecretView>) -> Observed {
     let secret = secret.cloned().map(Arc::new);
     Observed { secret, kafka: Some(kafka()), authority: Some(Ok(7)), ..Observed::default() }
 }

@@ -153,7 +153,7 @@ impl Passwords {
         let namespaces = Namespaces::Some(vec![namespace.clone()]);
         let selector = format!("{}!=KafkaUser", labels::KIND);
         let identity = settings.kafka.tls.as_ref().and_then(|tls| tls.identity.as_ref());
-        let own = identity.map(|identity| &identity.secret).into_iter().chain([&settings.ca_key_secret]);
+        let own = identity.map(|identity| &identity.secret).into_iter().chain(&settings.ca_key_secret);
         Self {
             prefix: settings.plan.secret_prefix.clone(),
             operators_own: own.filter(|_| settings.ca_namespace == *namespace).cloned().collect(),

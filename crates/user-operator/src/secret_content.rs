@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use api::names::keys;
-use issuer::{KeyAlgorithm, LeafRequest};
+use api::{cert_manager, principals};
+use issuer::{Authority, KeyAlgorithm, LeafRequest};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
-use pki::{CertificatePem, Password, PkiError, PrivateKeyPem};
+use pki::{CertificateChain, CertificatePem, Password, PkiError, PrivateKeyPem, Purposes};
 
-use crate::authority::ClientsCa;
 use crate::secret_view::jaas_config;
 
 /// Length of the password of a PKCS #12 store.
@@ -35,20 +35,58 @@ fn entry(data: &mut Data, key: &str, value: impl Into<Vec<u8>>) {
 }
 
 /// A new key and certificate for a user.
-pub(crate) fn issue(order: &Order, ca: &ClientsCa, now: Timestamp) -> Result<Data, PkiError> {
+pub(crate) fn issue(
+    order: &Order,
+    authority: &Authority,
+    ca_text: &str,
+    now: Timestamp,
+) -> Result<Data, PkiError> {
     let request = LeafRequest {
         common_name: order.user.clone(),
         validity_days: order.validity_days,
         algorithm: order.algorithm,
         ..LeafRequest::default()
     };
-    let issued = ca.authority.issue(&request, now)?;
+    let issued = authority.issue(&request, now)?;
+    with_certificate(order, ca_text, issued.certificate.as_str(), &issued.key, &issued.chain)
+}
+
+/// What cert-manager keeps in a Secret for a user, once it is verified with the authorities that are trusted. An error says why it is of
+/// no use.
+pub(crate) fn taken(order: &Order, ca_text: &str, offered: &Data, now: Timestamp) -> Result<Data, String> {
+    let text = |key: &str| {
+        let bytes = offered.get(key).map(|value| value.0.clone());
+        bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| format!("it has no key {key:?}"))
+    };
+    let (certificate, key) = (text(cert_manager::TLS_CRT)?, text(cert_manager::TLS_KEY)?);
+    let key = PrivateKeyPem::new(key);
+    let signer = issuer::verify(&certificate, &key, ca_text, Purposes::Client, now)?;
+    let read = CertificateChain::parse(&certificate).map_err(|error| error.to_string())?;
+    let wanted = principals::by_certificate(&order.user);
+    if read.first().info.subject != wanted {
+        return Err(format!(
+            "the issuer made it for the subject {:?} and not for {wanted:?}, by which Kafka knows the user",
+            read.first().info.subject
+        ));
+    }
+    // Encoded anew: what else stands in the text goes nowhere.
+    let chain = CertificatePem::new(read.pem()).followed_by(&CertificatePem::new(signer));
+    with_certificate(order, ca_text, &read.pem(), &key, &chain).map_err(|error| error.to_string())
+}
+
+fn with_certificate(
+    order: &Order,
+    ca_text: &str,
+    certificate: &str,
+    key: &PrivateKeyPem,
+    chain: &CertificatePem,
+) -> Result<Data, PkiError> {
     let mut data = Data::new();
-    entry(&mut data, keys::CA_CRT, ca.text.as_str());
-    entry(&mut data, keys::USER_CRT, issued.certificate.as_str());
-    entry(&mut data, keys::USER_KEY, issued.key.expose());
+    entry(&mut data, keys::CA_CRT, ca_text);
+    entry(&mut data, keys::USER_CRT, certificate);
+    entry(&mut data, keys::USER_KEY, key.expose());
     if order.pkcs12 {
-        store(&mut data, &order.user, &issued.key, &issued.chain)?;
+        store(&mut data, &order.user, key, chain)?;
     }
     Ok(data)
 }

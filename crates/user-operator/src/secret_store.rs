@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use api::names;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::secret_view::SecretView;
@@ -13,6 +14,8 @@ pub(crate) struct SecretStore {
     cache: Cache<SecretView>,
     namespace: String,
     prefix: String,
+    /// Whether cert-manager keeps certificates of users in Secrets beside them.
+    offers: bool,
     own: Mutex<Own>,
 }
 
@@ -27,13 +30,25 @@ struct Own {
 
 impl SecretStore {
     /// From the watch of the Secrets in `namespace`, whose names begin with `prefix`.
-    pub(crate) fn new(cache: Cache<SecretView>, namespace: &str, prefix: &str) -> Self {
-        Self { cache, namespace: namespace.to_owned(), prefix: prefix.to_owned(), own: Mutex::default() }
+    pub(crate) fn new(cache: Cache<SecretView>, namespace: &str, prefix: &str, offers: bool) -> Self {
+        let (namespace, prefix) = (namespace.to_owned(), prefix.to_owned());
+        Self { cache, namespace, prefix, offers, own: Mutex::default() }
     }
 
     /// Namespace and name of a user's Secret.
     pub(crate) fn key(&self, user: &str) -> ObjectRef {
         ObjectRef::new(self.namespace.as_str(), format!("{}{user}", self.prefix))
+    }
+
+    /// Namespace and name of the Secret in which cert-manager keeps the certificate of a user.
+    pub(crate) fn key_of_offer(&self, user: &str) -> ObjectRef {
+        let key = self.key(user);
+        ObjectRef::new(key.namespace, names::issued_secret(&key.name))
+    }
+
+    /// The Secret in which cert-manager keeps the certificate of a user.
+    pub(crate) fn offer_to(&self, user: &str) -> Option<Arc<SecretView>> {
+        if self.offers { self.cache.get(&self.key_of_offer(user)) } else { None }
     }
 
     /// A user's Secret.
@@ -74,7 +89,11 @@ impl SecretStore {
 
     /// Takes note of a change that the watch tells of; says whose Secret it is, unless it is the operator's own write.
     pub(crate) fn changed(&self, event: &Event<'_, SecretView>) -> Option<String> {
-        let name = event.key().name.strip_prefix(self.prefix.as_str())?.to_owned();
+        let name = event.key().name.strip_prefix(self.prefix.as_str())?;
+        if let Some(user) = name.strip_suffix(names::ISSUED_SUFFIX).filter(|_| self.offers) {
+            return Some(user.to_owned());
+        }
+        let name = name.to_owned();
         let mut state = self.lock();
         match event {
             Event::Applied { new, .. } => {
@@ -117,6 +136,9 @@ mod tests {
             own_metadata: None,
             keys: 0,
             certificate: Certificate::Missing,
+            mark: None,
+            offer: Certificate::Missing,
+            offer_mark: None,
             authority: None,
             password: None,
             jaas_fits: false,
@@ -130,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_goes_before_the_answer_to_its_write_arrives_is_not_known() {
-        let secrets = SecretStore::new(Cache::fixed([]), "ns", "");
+        let secrets = SecretStore::new(Cache::fixed([]), "ns", "", false);
         secrets.begin("a");
         assert_eq!(deleted(&secrets).as_deref(), Some("a"));
         secrets.note("a", view(5));

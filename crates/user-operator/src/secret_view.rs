@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use api::kinds;
-use api::{KafkaUser, annotations, labels, names::keys};
+use api::names::{self, keys};
+use api::{KafkaUser, annotations, cert_manager, labels, principals};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -54,6 +55,12 @@ pub(crate) struct SecretView {
     pub keys: u8,
     /// The user's certificate.
     pub certificate: Certificate,
+    /// Hash of it, to tell it from others.
+    pub mark: Option<u64>,
+    /// The certificate that cert-manager keeps here for a user.
+    pub offer: Certificate,
+    /// Hash of that.
+    pub offer_mark: Option<u64>,
     /// Hash of the authority's certificate in it.
     pub authority: Option<u64>,
     /// The password of a SCRAM user: Kafka is told when it changes.
@@ -86,6 +93,10 @@ impl SecretView {
         let fits = password
             .zip(text(keys::SASL_JAAS_CONFIG))
             .is_some_and(|(password, jaas)| jaas == jaas_config(user, password));
+        let (certificate, mark) = certificate(user, text(keys::USER_CRT), text(keys::USER_KEY));
+        let offered_to = user.strip_suffix(names::ISSUED_SUFFIX).unwrap_or(user);
+        let offered = [cert_manager::TLS_CRT, cert_manager::TLS_KEY].map(text);
+        let (offer, offer_mark) = self::certificate(offered_to, offered[0], offered[1]);
         Self {
             version: secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or(0),
             uid: secret.uid().unwrap_or_default(),
@@ -94,7 +105,10 @@ impl SecretView {
             annotations: secret.annotations().clone(),
             own_metadata: own_metadata(secret),
             keys: present,
-            certificate: certificate(user, text(keys::USER_CRT), text(keys::USER_KEY)),
+            certificate,
+            mark,
+            offer,
+            offer_mark,
             authority: text(keys::CA_CRT).map(hash),
             password: password.map(Password::new),
             jaas_fits: fits,
@@ -172,17 +186,19 @@ fn escape(c: char, out: &mut String) {
     }
 }
 
-fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> Certificate {
-    let (Some(certificate), Some(key)) = (certificate, key) else { return Certificate::Missing };
+fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> (Certificate, Option<u64>) {
+    let (Some(certificate), Some(key)) = (certificate, key) else { return (Certificate::Missing, None) };
     let Ok(info) = pki::parse_certificate(&CertificatePem::new(certificate)) else {
-        return Certificate::Broken;
+        return (Certificate::Broken, None);
     };
     let fits = issuer::key_matches_certificate(&PrivateKeyPem::new(key), &info).unwrap_or(false);
-    if fits && info.common_name == user && info.organization.is_none() {
+    // Kafka knows the user by all of the subject.
+    let state = if fits && info.subject == principals::by_certificate(user) {
         Certificate::Valid(info.not_after)
     } else {
         Certificate::Broken
-    }
+    };
+    (state, Some(hash(&info.sha256_thumbprint)))
 }
 
 /// Labels and annotations that a user's Secret has to carry.

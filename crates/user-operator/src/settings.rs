@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::cert_manager::{self, ObjectReference};
 use api::env::{self, user_operator as names};
 use api::properties::{self, Properties};
 use kafka_admin::Sasl;
@@ -19,7 +20,7 @@ user-operator keeps Kafka users as the KafkaUser resources of one namespace say:
 
 Required
   STRIMZI_NAMESPACE                         namespace of the KafkaUsers
-  STRIMZI_CA_CERT_NAME, STRIMZI_CA_KEY_NAME Secrets of the clients CA: certificate (ca.crt) and key (ca.key)
+  STRIMZI_CA_CERT_NAME, STRIMZI_CA_KEY_NAME Secrets of the clients CA: certificate (ca.crt) and key (ca.key); no key with an issuer
 
 Kafka
   STRIMZI_KAFKA_BOOTSTRAP_SERVERS           host:port,... (localhost:9091)
@@ -38,6 +39,9 @@ Resources
 
 Certificates and passwords
   STRIMZI_CA_NAMESPACE                      namespace of the CA and TLS Secrets (STRIMZI_NAMESPACE)
+  STRIMZI_CA_TYPE                           who signs: strimzi.io, this operator, or cert-manager.io (strimzi.io)
+  STRIMZI_CM_ISSUER_NAME                    the issuer of cert-manager; also STRIMZI_CM_ISSUER_KIND (Issuer) and
+                                            STRIMZI_CM_ISSUER_GROUP (cert-manager.io)
   STRIMZI_CA_VALIDITY, STRIMZI_CA_RENEWAL   days a certificate is valid, and before its end is renewed (365, 30)
   STRIMZI_MAINTENANCE_TIME_WINDOWS          Quartz cron expressions in UTC, separated by ;
   STRIMZI_PKCS12_KEYSTORE_GENERATION        whether Secrets get user.p12 and user.password (true)
@@ -79,6 +83,10 @@ pub struct PlanSettings {
     pub ignored_users: Option<Regex>,
     /// The Kafka cluster whose own Secrets are in the namespace of the users' Secrets, if its name is known.
     pub cluster: Option<String>,
+    /// The issuer of cert-manager that signs certificates; `None`: this operator does.
+    pub issuer: Option<ObjectReference>,
+    /// How the keys of new certificates are made.
+    pub algorithm: issuer::KeyAlgorithm,
 }
 
 /// Everything the operator is told at its start.
@@ -96,12 +104,10 @@ pub struct Settings {
     pub ca_namespace: String,
     /// Secret with the clients CA's certificate.
     pub ca_cert_secret: String,
-    /// Secret with the clients CA's key.
-    pub ca_key_secret: String,
+    /// Secret with the clients CA's key; `None`: an issuer signs.
+    pub ca_key_secret: Option<String>,
     /// What planning has to know.
     pub plan: PlanSettings,
-    /// How the keys of new certificates are made.
-    pub algorithm: issuer::KeyAlgorithm,
     /// Length of generated passwords.
     pub password_length: usize,
     /// Time between two looks at everything.
@@ -130,23 +136,16 @@ impl Settings {
         }
         let properties = client_properties(from);
         let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
-        let algorithm =
-            from.choice(env::own::USER_KEY_ALGORITHM, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
         let selector = from.label_selector(names::LABELS);
         let cluster = selector.0.get(api::labels::CLUSTER).filter(|_| ca_namespace == namespace).cloned();
+        let issuer = issuer_of(from);
         let settings = Self {
-            selector,
             limits: Limits::from_env(from),
             kafka: connection(from, &properties, &ca_namespace),
             ca_namespace,
             ca_cert_secret: from.required(names::CA_CERT_NAME),
-            ca_key_secret: from.required(names::CA_KEY_NAME),
-            plan: plan_settings(from, cluster),
-            algorithm: match algorithm {
-                "rsa-2048" => issuer::KeyAlgorithm::Rsa2048,
-                "rsa-4096" => issuer::KeyAlgorithm::Rsa4096,
-                _ => issuer::KeyAlgorithm::EcdsaP256,
-            },
+            ca_key_secret: issuer.is_none().then(|| from.required(names::CA_KEY_NAME)),
+            plan: PlanSettings { issuer, ..plan_settings(from, cluster) },
             password_length: from.integer(
                 names::SCRAM_SHA_PASSWORD_LENGTH,
                 names::SCRAM_SHA_PASSWORD_LENGTH_DEFAULT as i64,
@@ -167,6 +166,7 @@ impl Settings {
                 names::USER_OPERATIONS_THREAD_POOL_SIZE,
                 names::USER_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
             ),
+            selector,
             namespace,
         };
         from.finish()?;
@@ -195,6 +195,8 @@ fn connection(from: &Env, properties: &Properties, namespace: &str) -> Connectio
 
 /// What plans depend on. `cluster` is the cluster that the users belong to, where it is known.
 fn plan_settings(from: &Env, cluster: Option<String>) -> PlanSettings {
+    let algorithms = ["ecdsa-p256", "rsa-2048", "rsa-4096"];
+    let algorithm = from.choice(env::own::USER_KEY_ALGORITHM, "ecdsa-p256", &algorithms);
     PlanSettings {
         secret_prefix: from.string(names::SECRET_PREFIX, ""),
         validity_days: from.integer(names::CA_VALIDITY, names::CA_VALIDITY_DEFAULT, 1..=36_500) as u32,
@@ -204,7 +206,23 @@ fn plan_settings(from: &Env, cluster: Option<String>) -> PlanSettings {
         acls_supported: from.bool(names::ACLS_ADMIN_API_SUPPORTED, names::ACLS_ADMIN_API_SUPPORTED_DEFAULT),
         ignored_users: ignored_users(from),
         cluster,
+        issuer: None,
+        algorithm: match algorithm {
+            "rsa-2048" => issuer::KeyAlgorithm::Rsa2048,
+            "rsa-4096" => issuer::KeyAlgorithm::Rsa4096,
+            _ => issuer::KeyAlgorithm::EcdsaP256,
+        },
     }
+}
+
+/// The issuer of cert-manager, where certificates come from one.
+fn issuer_of(from: &Env) -> Option<ObjectReference> {
+    let type_ = from.choice(names::CA_TYPE, "strimzi.io", &["strimzi.io", cert_manager::GROUP]);
+    (type_ == cert_manager::GROUP).then(|| ObjectReference {
+        group: from.string(names::CM_ISSUER_GROUP, cert_manager::GROUP),
+        kind: from.string(names::CM_ISSUER_KIND, cert_manager::ISSUER),
+        name: from.required(names::CM_ISSUER_NAME),
+    })
 }
 
 fn list(text: &str) -> Vec<String> {

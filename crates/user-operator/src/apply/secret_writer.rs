@@ -12,14 +12,15 @@ use kube::api::{Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError, FIELD_MANAGER, Subject};
 use operator_runtime::refusal::Refusal;
-use pki::Password;
+use pki::{Password, PkiError};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
-use crate::authority::Current;
+use crate::authority::{Current, Signer};
 use crate::ownership;
-use crate::plan::{Plan, SecretStep};
+use crate::plan::Plan;
 use crate::secret_content::{self, Data, Order};
+use crate::secret_step::SecretStep;
 use crate::secret_store::SecretStore;
 use crate::secret_view::{ALL_KEYS, Metadata, SecretView, owner_reference};
 use crate::settings::Settings;
@@ -153,9 +154,17 @@ impl SecretWriter {
                     return Err(internal("the clients CA cannot be used"));
                 };
                 let order = self.order(target.name, *validity_days);
-                let data = self.make(move || secret_content::issue(&order, &ca, now)).await?;
+                let issue = move || match &ca.signer {
+                    Signer::Own(authority) => secret_content::issue(&order, authority, &ca.text, now),
+                    Signer::Issuer => Err(PkiError::Issue {
+                        subject: order.user.clone(),
+                        reason: "an issuer signs".to_owned(),
+                    }),
+                };
+                let data = self.make(issue).await?;
                 self.apply(target, user, data).await.map(|()| None)
             }
+            (SecretStep::Take, Some(user)) => self.take(target, user, now).await.map(|()| None),
             (SecretStep::Refresh, Some(user)) => self.refresh(target, user).await.map(|()| None),
             (SecretStep::Password(password), Some(user)) => {
                 let password = match password {
@@ -173,22 +182,53 @@ impl SecretWriter {
         Order {
             user: user.to_owned(),
             validity_days,
-            algorithm: self.settings.algorithm,
+            algorithm: self.settings.plan.algorithm,
             pkcs12: self.settings.plan.pkcs12,
         }
     }
 
     /// Makes a Secret's contents on a blocking thread.
-    async fn make(
+    async fn make<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<Data, pki::PkiError> + Send + 'static,
-    ) -> Result<Data, Refusal> {
+        work: impl FnOnce() -> Result<T, PkiError> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let _permit = self.keys.acquire().await;
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(data)) => Ok(data),
             Ok(Err(error)) => Err(internal(error.to_string())),
             Err(_) => Err(internal("making the user's credentials was interrupted")),
         }
+    }
+
+    /// Copies what cert-manager keeps for the user, once it is verified.
+    async fn take(&self, target: &Target<'_>, user: &KafkaUser, now: Timestamp) -> Result<(), Refusal> {
+        let Some(Ok(ca)) = self.authority.borrow().clone() else {
+            return Err(internal("the clients CA cannot be used"));
+        };
+        let key = self.secrets.key_of_offer(target.name);
+        let offered = {
+            let _permit = self.requests.acquire().await;
+            self.applier.get::<Secret>(&key).await.map_err(|error| internal(error.to_string()))?
+        };
+        let Some(offered) = offered.and_then(|secret| secret.data) else {
+            return Err(internal(format!("Secret {key} is gone or empty; waiting for cert-manager")));
+        };
+        let order = self.order(target.name, self.settings.plan.validity_days);
+        let taken = self.make(move || Ok(secret_content::taken(&order, &ca.text, &offered, now))).await?;
+        let data = taken.map_err(|why| Refusal {
+            reason: reasons::CERTIFICATE_NOT_ISSUED,
+            message: format!(
+                "the certificate in the Secret {} cannot be used: {why}; once the Secret of caCert has the authority that signs, have \
+                 it issued anew, for instance with cmctl renew {}",
+                key.name,
+                self.secrets.key(target.name).name
+            ),
+            retry: false,
+        })?;
+        if target.live.is_some() {
+            tracing::info!(user = %target.name, "takes over a new certificate of cert-manager");
+        }
+        self.apply(target, user, data).await
     }
 
     /// Brings metadata and key store up to date; key and certificate stay.
@@ -241,7 +281,7 @@ impl SecretWriter {
             .await
             .map_err(failed)?;
         // Only what is new fulfils the request for it.
-        let issued = matches!(target.plan.secret, SecretStep::Issue { .. });
+        let issued = matches!(target.plan.secret, SecretStep::Issue { .. } | SecretStep::Take);
         if let Some(patch) = leftovers(&written, &wanted_keys, issued) {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };

@@ -10,6 +10,7 @@ mod faults;
 mod handover;
 mod hostile;
 mod independence;
+mod issuers;
 mod passwords;
 mod random;
 mod refused;

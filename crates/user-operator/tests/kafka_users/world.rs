@@ -238,6 +238,12 @@ impl World {
         self.secrets.patch(name, &PatchParams::default(), &change).await.unwrap();
     }
 
+    /// Sets an annotation of a Secret that exists.
+    pub(crate) async fn annotate_secret(&self, name: &str, key: &str, value: &str) {
+        let change = Patch::Merge(json!({"metadata": {"annotations": {key: value}}}));
+        self.secrets.patch(name, &PatchParams::default(), &change).await.unwrap();
+    }
+
     /// Waits until the resource as it is now is refused, and returns reason and message.
     pub(crate) async fn refused(&self, name: &str) -> (String, String) {
         self.refused_for(name, |_| true).await
