@@ -18,8 +18,15 @@ fn issued_by(issuer: &str, trusted: &str) -> Value {
     })
 }
 
-fn with_issuer(issuer: &str, trusted: &str) -> Value {
+/// A cluster with one node.
+fn small() -> Value {
     let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
+    kafka
+}
+
+fn with_issuer(issuer: &str, trusted: &str) -> Value {
+    let mut kafka = small();
     kafka["spec"]["clusterCa"] = issued_by(issuer, trusted);
     kafka["spec"]["clientsCa"] = issued_by(issuer, trusted);
     kafka
@@ -141,9 +148,11 @@ async fn what_cert_manager_keeps_goes_with_its_use_and_is_no_strangers() {
     let live = cert_manager.api("Certificate").get("c-dual-0").await.unwrap();
     assert_eq!(live.data["spec"]["commonName"], "somebody");
     cert_manager.api("Certificate").delete("c-dual-0", &kube::api::DeleteParams::default()).await.unwrap();
+    // What is not the cluster's is not watched.
+    world.patch("KafkaNodePool", "dual", json!({"metadata": {"annotations": {"look": "again"}}})).await;
     world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
 
-    let mut own = kafka("c");
+    let mut own = small();
     own["spec"]["clusterCa"] = json!({"generateCertificateAuthority": true});
     world.apply(&own).await;
     let by_operator = |chain: &CertificateChain| chain.rest()[0].info.common_name.starts_with("cluster-ca v");

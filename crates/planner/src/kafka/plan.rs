@@ -42,7 +42,7 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     if !questions.is_empty() {
         return Plan::asking(questions);
     }
-    let Settled { cluster, mut warnings, held } = match settled::settle(kafka, observed) {
+    let Settled { cluster, mut warnings, held } = match settled::settle(kafka, observed, now) {
         Ok(settled) => settled,
         Err(invalid) => return refused(kafka, &invalid, observed, now),
     };

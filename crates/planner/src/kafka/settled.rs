@@ -1,6 +1,7 @@
 //! The cluster that is planned: what the resources ask for, as far as it can be had with what exists.
 
 use api::Kafka;
+use jiff::Timestamp;
 use kube_core::ResourceExt;
 
 use super::address_switch;
@@ -13,7 +14,7 @@ use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::internal_security;
-use super::transitions::pools;
+use super::transitions::pools::{self, Seen};
 use super::transitions::quorum::QuorumState;
 use super::transitions::tiered_storage;
 use super::transitions::upgrade::Upgrade;
@@ -36,7 +37,7 @@ pub struct Settled {
 ///
 /// # Errors
 /// When something is wrong with the resources, by themselves or with what exists.
-pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
+pub fn settle(kafka: &Kafka, observed: &Observed, now: Timestamp) -> Result<Settled, Invalid> {
     let specs = Specs { kafka, pools: &observed.pools };
     let Validated { wanted, mut findings } = validate(specs, &observed.settings);
     fields::say(kafka, &mut findings);
@@ -44,7 +45,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     zookeeper::say(&kafka.name_any(), observed, &mut findings);
     let cluster = wanted.map(|wanted| {
         let knows_options = wanted.knows_options;
-        let cluster = with_what_exists(wanted, observed, &mut findings);
+        let cluster = with_what_exists(wanted, observed, now, &mut findings);
         tiered_storage::check(kafka, observed, &mut findings);
         check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
         cluster
@@ -58,12 +59,13 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     }
 }
 
-fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
+fn with_what_exists(wanted: Wanted, observed: &Observed, now: Timestamp, findings: &mut Findings) -> Cluster {
     let Wanted { mut cluster, pools, node_config, logging, metrics, certificates, .. } = wanted;
     let quorum = QuorumState::of(observed);
     let level = observed.view.as_ref().and_then(|view| view.metadata_level);
     let cordons = Cordons(live::can_cordon(cluster.version.model(), level));
-    cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, cordons, findings);
+    let seen = Seen { observed, quorum: &quorum, cordons, now };
+    cluster.pools = pools::settle(&cluster.name, &pools, &seen, findings);
     settle_node_config(&node_config, &mut cluster, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
     cluster.cluster_id = ClusterId::of(observed).into_id();

@@ -54,7 +54,7 @@ pub(super) fn waiting_for_pools(kafka: &api::Kafka, seconds: u64, now: Timestamp
 /// The plan of a cluster of which objects cannot be read: `why` names them. Nothing else is decided, because what is missing
 /// would be taken for gone.
 pub(super) fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Timestamp) -> Plan {
-    let cluster = match settled::settle(kafka, observed) {
+    let cluster = match settled::settle(kafka, observed, now) {
         Ok(Settled { cluster, .. }) => Some(Box::new(cluster)),
         Err(invalid) => invalid.cluster,
     };

@@ -7,7 +7,7 @@ use planner::kafka::settled::settle;
 use serde_json::json;
 
 fn cluster(world: &World) -> Cluster {
-    settle(world.observed.kafka.as_deref().unwrap(), &world.observed).unwrap().cluster
+    settle(world.observed.kafka.as_deref().unwrap(), &world.observed, world.now).unwrap().cluster
 }
 
 fn line(cluster: &Cluster, id: i32, option: &str) -> String {

@@ -272,7 +272,7 @@ fn a_value_that_only_the_pod_knows_needs_a_restart_and_nothing_at_run_time_hides
 fn a_voter_counts_as_caught_up_by_the_time_that_the_resource_gives_it() {
     let timeout = |world: &World| {
         let kafka = world.observed.kafka.as_deref().unwrap();
-        let cluster = planner::kafka::settled::settle(kafka, &world.observed).unwrap().cluster;
+        let cluster = planner::kafka::settled::settle(kafka, &world.observed, world.now).unwrap().cluster;
         planner::kafka::config::server::quorum_fetch_timeout_ms(&cluster)
     };
     let mut world = settled();

@@ -101,9 +101,34 @@ fn what_is_not_known_to_be_empty_is_not_dropped() {
     for _ in 0..4 {
         disks.pass();
     }
+    let plan = disks.pass();
+    assert_eq!(disks.mounted(2), [0, 1].into(), "it may be silent for a moment, as in every restart");
+    assert!(said(&plan).contains("has not been ready for 5 minutes"), "{}", said(&plan));
+    disks.stop_being_ready(2);
+    for _ in 0..4 {
+        disks.pass();
+    }
     assert_eq!(disks.mounted(2), [0].into());
     // With the other disk the broker answers again, and nothing is left to remember.
     disks.silent.clear();
+    disks.finish();
+}
+
+#[test]
+fn a_lost_disk_is_given_up_and_no_healthy_one_of_its_id_is() {
+    let mut disks = Disks::start();
+    disks.put("orders-0", 2, 1);
+    disks.broken = [(1, 1)].into();
+    disks.ask(&[0]);
+    disks.annotate(&json!({"kastellan.io/discard-volumes": "[1]"}));
+    for _ in 0..4 {
+        disks.pass();
+    }
+    let plan = disks.pass();
+    assert_eq!((disks.mounted(1), disks.mounted(2)), ([0].into(), [0, 1].into()));
+    assert!(said(&plan).contains("it holds 1 replica on node 2"), "{}", said(&plan));
+    // A broker that is silent for a while may have a healthy disk: it is what the annotation says of it.
+    disks.put("orders-0", 2, 0);
     disks.finish();
 }
 

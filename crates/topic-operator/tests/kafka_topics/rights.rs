@@ -71,7 +71,8 @@ fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
         .into(),
         ..Observed::default()
     };
-    let cluster = settle(observed.kafka.as_ref().unwrap(), &observed).unwrap().cluster;
+    let cluster =
+        settle(observed.kafka.as_ref().unwrap(), &observed, jiff::Timestamp::UNIX_EPOCH).unwrap().cluster;
     let entity = cluster.entity_operator.clone().unwrap();
     let objects = |desired: Vec<objects::DesiredObject>| {
         let without_owner = |mut object: Value| {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use api::conditions::reasons;
 use api::{KafkaNodePool, annotations, names};
+use jiff::Timestamp;
 use kube_core::ResourceExt;
 
 use super::departure::Departure;
@@ -22,15 +23,26 @@ use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::WantedPool;
 
+/// What the pools of a cluster depend on beside their resources.
+pub(crate) struct Seen<'a> {
+    /// What was observed.
+    pub observed: &'a Observed,
+    /// How the controllers find each other.
+    pub quorum: &'a QuorumState,
+    /// Whether Kafka can keep new replicas away from a log directory.
+    pub cordons: Cordons,
+    /// The time.
+    pub now: Timestamp,
+}
+
 /// The pools of a cluster, in the order of their names.
 pub(crate) fn settle(
     cluster: &str,
     wanted: &[WantedPool],
-    observed: &Observed,
-    quorum: &QuorumState,
-    cordons: Cordons,
+    seen: &Seen<'_>,
     findings: &mut Findings,
 ) -> Vec<Pool> {
+    let Seen { observed, quorum, cordons, now } = *seen;
     let existing = Existing::of(observed);
     findings.of_node_pools(|findings| {
         for (pool, id) in existing.conflicts() {
@@ -55,6 +67,7 @@ pub(crate) fn settle(
         cluster,
         quorum,
         cordons,
+        now,
         too_large: too_large(wanted, &existing, observed.settings.max_nodes, findings),
         existing: existing.clone(),
     };
@@ -161,6 +174,7 @@ struct Settler<'a> {
     quorum: &'a QuorumState,
     /// Whether Kafka can keep new replicas away from a log directory.
     cordons: Cordons,
+    now: Timestamp,
     /// Pools that would make the cluster too large.
     too_large: BTreeSet<String>,
 }
@@ -267,7 +281,7 @@ impl Settler<'_> {
             }
         };
         let change = Change { asked, in_use, removed, cordons: self.cordons };
-        volume_removal::settle(pool, &change, self.cluster, self.observed, findings);
+        volume_removal::settle(pool, &change, self.cluster, self.observed, self.now, findings);
     }
 }
 

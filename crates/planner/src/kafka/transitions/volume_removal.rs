@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
 use api::{Kafka, KafkaNodePool, StrimziPodSet, annotations, names};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::ResourceExt;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use crate::kafka::observed::Observed;
 use crate::kafka::pod_state;
 use crate::kafka::transitions::node_ids;
 use crate::kafka::validate::storage;
-use crate::pod_words::is_ready;
+use crate::pod_words::{PATIENCE, is_long_unready, is_ready};
 
 /// Volumes, rates, or nodes that left, that a pod set remembers at most: a pool has at most 100 volumes.
 const MOST_REMOVED: usize = 200;
@@ -133,6 +134,7 @@ struct Look<'a> {
     cordons: Cordons,
     /// Why brokers did not say what they have; `None`: Kafka may still answer.
     silence: Option<String>,
+    now: Timestamp,
 }
 
 /// Gives a pool the storage that it asks for, and keeps on each node the volumes that it does not ask for and that are not known to be
@@ -142,6 +144,7 @@ pub(crate) fn settle(
     change: &Change,
     cluster: &str,
     observed: &Observed,
+    now: Timestamp,
     findings: &mut Findings,
 ) {
     let Change { asked, in_use, removed, cordons } = change;
@@ -177,6 +180,7 @@ pub(crate) fn settle(
         discarded: discarded.into_iter().flatten().collect(),
         cordons: *cordons,
         silence: silence(observed),
+        now,
     };
     let states: BTreeMap<i32, BTreeMap<i32, VolumeState>> = removed
         .iter()
@@ -248,7 +252,7 @@ impl Look<'_> {
             return VolumeState::Gone;
         }
         let Some(live) = live else {
-            return self.unless_discarded(node, volume, "its pod does not run");
+            return VolumeState::Unknown("its pod does not run".to_owned());
         };
         if !self.pool.broker {
             // Of log directories, a controller alone uses that of the metadata log.
@@ -258,18 +262,30 @@ impl Look<'_> {
         let Some(view) = &self.observed.log_dirs else {
             return match &self.silence {
                 None if is_listed == Some(false) => VolumeState::Unconfirmed,
-                None => self.unless_discarded(node, volume, "its broker has not answered yet"),
-                Some(why) => self.unless_discarded(node, volume, why),
+                None => self.of_silent(node, volume, live, "its broker has not answered yet"),
+                Some(why) => self.of_silent(node, volume, live, why),
             };
         };
         if let Some(broker) = view.brokers.get(&node) {
             return self.told(broker, node, volume);
         }
         let why = view.silent.get(&node).map_or("its broker did not answer", String::as_str);
+        self.of_silent(node, volume, live, why)
+    }
+
+    /// Of a broker that does not answer. A moment of silence, as in every restart, says nothing about a disk.
+    fn of_silent(&self, node: i32, volume: i32, live: &Pod, why: &str) -> VolumeState {
+        if self.discarded.contains(&volume) && !is_long_unready(live, self.now) {
+            return VolumeState::Unknown(format!(
+                "{why}; it is given up when its pod has not been ready for {} minutes",
+                PATIENCE.as_mins()
+            ));
+        }
         self.unless_discarded(node, volume, why)
     }
 
-    /// What is not known, unless a user gives it up.
+    /// What is not known, unless a user gives it up. A disk that its broker can read is not given up by that: the annotation names ids of
+    /// volumes, and every node of the pool has one of that id.
     fn unless_discarded(&self, node: i32, volume: i32, why: &str) -> VolumeState {
         if !self.discarded.contains(&volume) {
             return VolumeState::Unknown(why.to_owned());
@@ -302,9 +318,6 @@ impl Look<'_> {
                 volume,
                 &format!("its broker cannot use the log directory: {error}"),
             );
-        }
-        if self.discarded.contains(&volume) {
-            return VolumeState::Discarded;
         }
         if dir.count > 0 {
             return VolumeState::Replicas(dir.count);

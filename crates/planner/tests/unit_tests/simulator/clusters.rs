@@ -105,7 +105,7 @@ impl Shape {
 /// The cluster as it is validated.
 pub(super) fn cluster_of(observed: &Observed) -> Cluster {
     let kafka = observed.kafka.as_deref().unwrap();
-    settled::settle(kafka, observed).unwrap().cluster
+    settled::settle(kafka, observed, jiff::Timestamp::UNIX_EPOCH).unwrap().cluster
 }
 
 /// The pods that a pod set would list, of a revision.

@@ -85,6 +85,17 @@ impl Disks {
         START.clone()
     }
 
+    /// The pod of a broker has not been ready for a while.
+    pub(super) fn stop_being_ready(&mut self, broker: i32) {
+        let pod = self.world.observed.pods.get_mut(&format!("my-b-{broker}")).unwrap();
+        let status = std::sync::Arc::make_mut(pod).status.as_mut().unwrap();
+        let ready = &mut status.conditions.as_mut().unwrap()[0];
+        "False".clone_into(&mut ready.status);
+        ready.last_transition_time =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.world.now));
+        self.world.now += std::time::Duration::from_mins(6);
+    }
+
     pub(super) fn annotate(&mut self, all: &Value) {
         self.world.pool(B, |pool| pool["metadata"]["annotations"] = all.clone());
     }
