@@ -1,6 +1,6 @@
 //! Certificates that issuers of cert-manager sign, with cert-manager's own controllers.
 
-use kube::api::DynamicObject;
+use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use pki::CertificateChain;
 use serde_json::{Value, json};
 use test_support::{ApiServer, CertManager, wait};
@@ -136,7 +136,7 @@ async fn what_cert_manager_keeps_goes_with_its_use_and_is_no_strangers() {
     });
     cert_manager
         .api("Certificate")
-        .create(&kube::api::PostParams::default(), &serde_json::from_value(taken).unwrap())
+        .create(&PostParams::default(), &serde_json::from_value(taken).unwrap())
         .await
         .unwrap();
     world.apply(&pool("c", "dual", 1)).await;
@@ -147,7 +147,10 @@ async fn what_cert_manager_keeps_goes_with_its_use_and_is_no_strangers() {
     world.until("Kafka", "c", "names the Certificate that is in the way", is_told).await;
     let live = cert_manager.api("Certificate").get("c-dual-0").await.unwrap();
     assert_eq!(live.data["spec"]["commonName"], "somebody");
-    cert_manager.api("Certificate").delete("c-dual-0", &kube::api::DeleteParams::default()).await.unwrap();
+    cert_manager.api("Certificate").delete("c-dual-0", &DeleteParams::default()).await.unwrap();
+    // What the garbage collector would do, which this server does not have.
+    let requests = cert_manager.api("CertificateRequest");
+    requests.delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
     // What is not the cluster's is not watched.
     world.patch("KafkaNodePool", "dual", json!({"metadata": {"annotations": {"look": "again"}}})).await;
     world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
