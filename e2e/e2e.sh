@@ -12,7 +12,7 @@ quietly e2e-tests "compiling the tests" cargo test --no-run -p e2e --test 'e2e_*
 step "Building Kubernetes, Helm and Kafka's image"
 build_tools
 if [[ $CLUSTER == local ]]; then
-  e2e/kubernetes/build.sh listeners builds change-data
+  e2e/kubernetes/build.sh listeners builds change-data cert-manager
   KAFKA_VERSION=$FORMER_KAFKA_VERSION e2e/kubernetes/build.sh images
 fi
 step "Starting Kubernetes"
@@ -34,6 +34,7 @@ if [[ $CLUSTER == local ]]; then
   set_ranges $(<"$STATE/ranges")
   export KASTELLAN_REGISTRY KASTELLAN_HOST_ADDRESS=$HOST_IP KASTELLAN_CONNECT_PLUG_INS=$CACHE/connect-plug-ins
   # The operator looks for these kinds when it starts.
+  e2e/kubernetes/cert-manager.sh
   k apply --server-side --force-conflicts -f "$CACHE/definitions/routes.yaml" -f "$CACHE/definitions/tlsroutes.yaml" >/dev/null
 fi
 step "Installing the chart, for all namespaces"

@@ -2,6 +2,7 @@
 //! lost, twice there or in another order, also when the operator is killed in the middle of it. `KASTELLAN_KEY_REPLACEMENTS` has the key of
 //! the authority replaced more often than once, for `make soak-e2e`.
 
+mod certificates;
 mod machines;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use e2e::flow::Flow;
 use e2e::machine;
 use e2e::outside::Outside;
 use e2e::{Scenario, bootstrap_of, is_pod_ready, is_ready};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ const TOPIC: &str = "orders";
 const BROKERS: &str = "brokers";
 const CONTROLLERS: &str = "controllers";
 /// How many stages there are; in one of them the operator is killed.
-const STAGES: u64 = 10;
+const STAGES: u64 = 11;
 /// For what takes a restart of every node.
 const ROLL: Duration = Duration::from_mins(6);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -184,8 +185,9 @@ async fn day_two_loses_nothing() -> Result<()> {
     Box::pin(shrink(&mut day, &more)).await?;
     Box::pin(replace_controller(&mut day)).await?;
     for _ in 0..number("KASTELLAN_KEY_REPLACEMENTS")?.unwrap_or(1) {
-        Box::pin(replace_authority(&mut day)).await?;
+        Box::pin(certificates::replace_authority(&mut day)).await?;
     }
+    Box::pin(certificates::move_to_issuer(&mut day)).await?;
     let last = format!("{CLUSTER}-{BROKERS}-{}", more.last().context("there are no brokers")?);
     Box::pin(machines::spoil_disk(&mut day, &last)).await?;
     Box::pin(machines::lose_machine(&mut day, &last)).await?;
@@ -307,47 +309,4 @@ async fn until_nodes(day: &Day, pool: &str, count: usize, deadline: Duration) ->
     let is_so = |pool: Option<&KafkaNodePool>| ids(pool).is_some_and(|ids| ids.len() == count);
     let pool = day.scenario.until::<KafkaNodePool>(pool, "its nodes", deadline, is_so).await?;
     ids(pool.as_ref()).context("no node ids")
-}
-
-/// A key replacement: certificates and trust change on every connection, and no pod restarts.
-async fn replace_authority(day: &mut Day) -> Result<()> {
-    let before = day.begins("the authority's key is replaced").await?;
-    let authority = certificate(day, "ca.crt", &format!("{CLUSTER}-cluster-ca-cert")).await?;
-    let mut leaves = BTreeMap::new();
-    for pod in before.keys() {
-        leaves.insert(pod, certificate(day, &format!("{pod}.crt"), pod).await?);
-    }
-    let patch = json!({"metadata": {"annotations": {annotations::FORCE_REPLACE: "true"}}});
-    day.patch::<Secret>(&format!("{CLUSTER}-cluster-ca"), &patch).await?;
-    for (pod, old) in leaves {
-        let key = format!("{pod}.crt");
-        let is_new = |secret: Option<&Secret>| {
-            secret.and_then(|secret| read(secret, &key)).is_some_and(|now| now != old)
-        };
-        day.scenario.until::<Secret>(pod, "a leaf of the new authority", ROLL, is_new).await?;
-        let trusts_it_alone = |found: Option<&Pod>| {
-            found.is_some_and(|found| {
-                let trusted = found.annotations().get(annotations::TRUSTED_CLUSTER_CAS);
-                is_pod_ready(found) && trusted.is_some_and(|trusted| !trusted.contains(','))
-            })
-        };
-        day.scenario.until::<Pod>(pod, "trust in the new authority alone", ROLL, trusts_it_alone).await?;
-    }
-    day.scenario.until_ready(CLUSTER, ROLL).await?;
-    ensure!(
-        certificate(day, "ca.crt", &format!("{CLUSTER}-cluster-ca-cert")).await? != authority,
-        "the authority must be a new one"
-    );
-    let after = day.scenario.kafka_pods(CLUSTER).await?;
-    ensure!(after == before, "a key replacement restarts no pod: {before:?} became {after:?}");
-    day.ends().await
-}
-
-fn read(secret: &Secret, key: &str) -> Option<Vec<u8>> {
-    secret.data.as_ref()?.get(key).map(|bytes| bytes.0.clone())
-}
-
-async fn certificate(day: &Day, key: &str, secret: &str) -> Result<Vec<u8>> {
-    let secret = day.scenario.api::<Secret>().get(secret).await?;
-    read(&secret, key).with_context(|| format!("{} has no {key}", secret.name_any()))
 }
