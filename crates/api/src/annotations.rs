@@ -168,7 +168,8 @@ pub const DRAINED_NODES: &str = "kastellan.io/drained-nodes";
 /// On a KafkaNodePool, or on a Kafka for all its pools: `true` moves the replicas off volumes that are to leave, to other volumes of their
 /// nodes.
 pub const DRAIN_VOLUMES: &str = "kastellan.io/drain-volumes";
-/// On a KafkaNodePool, or on a Kafka for all its pools: ids of volumes that leave with whatever they hold, such as `[1]`.
+/// On a KafkaNodePool, or on a Kafka for all its pools: ids of volumes that leave although no broker can read them,
+/// such as `[1]`. A disk that its broker reads stays while it holds replicas.
 pub const DISCARD_VOLUMES: &str = "kastellan.io/discard-volumes";
 /// On pod sets: volumes that leave the pool, with which rates the operator moves replicas off them, and which nodes left meanwhile, as JSON. It
 /// stays until Kafka has no trace of that any more.

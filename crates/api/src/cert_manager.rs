@@ -130,16 +130,25 @@ pub struct IssuedCertificateStatus {
     pub conditions: Vec<CertificateCondition>,
 }
 
+/// Characters of a message of cert-manager that are repeated.
+const LONGEST_MESSAGE: usize = 300;
+
 impl IssuedCertificateStatus {
-    /// Why the Certificate is not ready, or what keeps it from being issued, in cert-manager's words.
-    pub fn not_ready(&self) -> Option<&str> {
+    /// Why the Certificate is not ready, or what keeps it from being issued, in cert-manager's words, of which there may be 300
+    /// characters.
+    pub fn not_ready(&self) -> Option<String> {
         let is = |type_: &str, status: &str| {
             self.conditions.iter().find(|one| one.type_ == type_ && one.status == status)
         };
         // A failed issuance is told by Issuing, which is False then, in more words than Ready has.
         let failed = is("Issuing", "False").filter(|one| !one.message.is_empty());
         let said = failed.filter(|_| is("Ready", "True").is_none()).or_else(|| is("Ready", "False"));
-        said.map(|one| one.message.trim()).filter(|message| !message.is_empty())
+        let message = said.map(|one| one.message.trim()).filter(|message| !message.is_empty())?;
+        let mut short: String = message.chars().take(LONGEST_MESSAGE).collect();
+        if short.len() < message.len() {
+            short.push('…');
+        }
+        Some(short)
     }
 }
 

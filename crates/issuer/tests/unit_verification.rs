@@ -4,7 +4,7 @@
 
 use issuer::verify;
 use jiff::Timestamp;
-use pki::{PrivateKeyPem, Purposes};
+use pki::{PrivateKeyPem, Purposes, Unverified, VerifiedPath};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -47,7 +47,12 @@ fn made(params: CertificateParams, by: Option<&Made>) -> Made {
     Made { pem: certificate.pem(), key, params }
 }
 
-fn verified(chain: &[&Made], key: &Made, trusted: &[&Made], purposes: Purposes) -> Result<String, String> {
+fn verified(
+    chain: &[&Made],
+    key: &Made,
+    trusted: &[&Made],
+    purposes: Purposes,
+) -> Result<VerifiedPath, Unverified> {
     let pem = |all: &[&Made]| all.iter().map(|one| one.pem.as_str()).collect::<String>();
     let key = PrivateKeyPem::new(key.key.serialize_pem());
     verify(&pem(chain), &key, &pem(trusted), purposes, "2026-06-01T00:00:00Z".parse().unwrap())
@@ -59,21 +64,20 @@ fn a_certificate_is_good_with_every_signature_up_to_one_of_those_trusted() {
     let (team, stranger) = (authority("team", Some(&root)), authority("team", Some(&other)));
     let leaf = leaf(&team, &[]);
     let both = Purposes::ServerAndClient;
-    let signer = verified(&[&leaf, &team], &leaf, &[&other, &root], both).unwrap();
-    assert_eq!(
-        pki::CertificateChain::parse(&signer).unwrap(),
-        pki::CertificateChain::parse(&root.pem).unwrap(),
-        "which of those trusted"
-    );
+    let parse = |pem: &str| pki::CertificateChain::parse(pem).unwrap();
+    // What else lies beside it, a certificate of the same name as that on the path too, is left out.
+    let path = verified(&[&leaf, &stranger, &other, &team], &leaf, &[&other, &root], both).unwrap();
+    assert_eq!(parse(&path.authority), parse(&root.pem), "which of those trusted");
+    assert_eq!(parse(&path.certificates), parse(&format!("{}{}", leaf.pem, team.pem)));
     verified(&[&leaf], &leaf, &[&team], both).expect("an authority below another may be the trusted one");
     for (chain, trusted, why) in [
-        (vec![&leaf, &team], vec![&other], "none of the trusted authorities signed it"),
-        (vec![&leaf], vec![&root], "none of the trusted authorities signed it"),
+        (vec![&leaf, &team], vec![&other], "is not among the trusted authorities"),
+        (vec![&leaf], vec![&root], "is not among the trusted authorities"),
         // Of the same name, and with another key.
-        (vec![&leaf], vec![&stranger], "signature"),
+        (vec![&leaf], vec![&stranger], "a signature on the way to the trusted authority is wrong"),
     ] {
-        let refused = verified(&chain, &leaf, &trusted, both).unwrap_err();
-        assert!(refused.to_lowercase().contains(why), "{refused}");
+        let refused = verified(&chain, &leaf, &trusted, both).unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
     }
 }
 
@@ -84,24 +88,27 @@ fn the_key_the_time_and_the_purposes_have_to_fit() {
     let (one, other) = (leaf(&root, &[]), leaf(&root, &[]));
     let both = Purposes::ServerAndClient;
     let refused = verified(&[&one], &other, &trusted, both).unwrap_err();
-    assert_eq!(refused, "the key beside it is that of another certificate");
+    assert_eq!(refused, Unverified::OtherKey);
 
     let server = leaf(&root, &[ExtendedKeyUsagePurpose::ServerAuth]);
     let refused = verified(&[&server], &server, &trusted, both).unwrap_err();
-    assert!(refused.contains("server auth, client auth"), "a node connects to its peers too: {refused}");
+    let needed = "server auth and client auth";
+    assert_eq!(refused, Unverified::Purposes { needed }, "a node connects to its peers too");
     let refused = verified(&[&server], &server, &trusted, Purposes::Client).unwrap_err();
-    assert!(refused.contains("for clients"), "{refused}");
+    assert_eq!(refused, Unverified::Purposes { needed: "client auth" });
     let client = leaf(&root, &[ExtendedKeyUsagePurpose::ClientAuth]);
     verified(&[&client], &client, &trusted, Purposes::Client).unwrap();
 
     let key = PrivateKeyPem::new(one.key.serialize_pem());
     let late: Timestamp = "9000-01-01T00:00:00Z".parse().unwrap();
-    assert!(verify(&one.pem, &key, &root.pem, both, late).is_err());
+    let refused = verify(&one.pem, &key, &root.pem, both, late).unwrap_err().to_string();
+    assert!(refused.contains("has ended"), "{refused}");
     for (chain, trusted) in
         [("", root.pem.as_str()), ("nothing", &root.pem), (&one.pem, ""), (&one.pem, "nothing")]
     {
-        let refused =
-            verify(chain, &key, trusted, both, "2026-06-01T00:00:00Z".parse().unwrap()).unwrap_err();
+        let refused = verify(chain, &key, trusted, both, "2026-06-01T00:00:00Z".parse().unwrap())
+            .unwrap_err()
+            .to_string();
         assert!(!refused.is_empty() && !refused.contains("PRIVATE"), "{refused}");
     }
 }

@@ -140,7 +140,9 @@ impl Stage {
             return Self::NewKeys;
         }
         match desired.reference.kind.as_str() {
-            "Ingress" | "Route" | "TLSRoute" => Self::Access,
+            // What cert-manager fills, too: nodes that need it wait for it anyway, and everything else does not.
+            "Ingress" | "Route" | "TLSRoute" | "Certificate" => Self::Access,
+            "Secret" if desired.object.get("data").is_none() => Self::Access,
             "Service" if desired.object.pointer("/spec/type").is_some_and(|type_| type_ != "ClusterIP") => {
                 Self::Access
             }

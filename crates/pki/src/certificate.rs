@@ -54,6 +54,18 @@ pub struct CertificateInfo {
     pub authority_key_id: Option<Vec<u8>>,
 }
 
+/// Characters of a subject or an issuer that a message shows.
+const LONGEST_NAME: usize = 200;
+
+/// A name as a message shows it: whoever made the certificate chose its length.
+fn shortened(name: &str) -> String {
+    let mut short: String = name.chars().take(LONGEST_NAME).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
+}
+
 /// Hexadecimal digits of a short thumbprint or identifier: they tell certificates apart, they protect nothing.
 const SHORT: usize = 16;
 
@@ -61,6 +73,16 @@ impl CertificateInfo {
     /// The first 16 hexadecimal digits of the SHA-256 of the DER form.
     pub fn short_thumbprint(&self) -> String {
         self.sha256_thumbprint.chars().take(SHORT).collect()
+    }
+
+    /// The subject as a message shows it.
+    pub fn short_subject(&self) -> String {
+        shortened(&self.subject)
+    }
+
+    /// The issuer as a message shows it.
+    pub fn short_issuer(&self) -> String {
+        shortened(&self.issuer)
     }
 
     /// What the certificate is as an authority: 16 hexadecimal digits of the SHA-256 of its subject and public key.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::{CertificateInfo, CertificatePem, PkiError, parse_der};
 
 /// One certificate that was read. Cheap to clone.
@@ -64,6 +66,11 @@ impl CertificateChain {
     /// All certificates.
     pub fn iter(&self) -> impl Iterator<Item = &Certificate> {
         std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// When the first of the certificates ends: a path is no longer good then.
+    pub fn ends(&self) -> Timestamp {
+        self.iter().map(|one| one.info.not_after).min().unwrap_or(self.first.info.not_after)
     }
 
     /// All certificates as one PEM text, encoded anew.

@@ -20,7 +20,7 @@ pub use decision::{
     leaf_decision,
 };
 pub use error::PkiError;
-pub use material::{KeyAlgorithm, Material, MaterialRequest, Purposes, SecretPem};
+pub use material::{KeyAlgorithm, Material, MaterialRequest, Purposes, SecretPem, Unverified, VerifiedPath};
 pub use pem::{CertificatePem, Password, PrivateKeyPem};
 pub use public_key::KeyFit;
 pub use window::{MaintenanceWindow, in_maintenance_window};

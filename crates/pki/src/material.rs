@@ -21,7 +21,7 @@ impl KeyAlgorithm {
     }
 }
 
-/// Something random or signed that has to be made; the outcome is kept under [`MaterialRequest::id`].
+/// Something random or signed that has to be made, or verified; the outcome is kept under [`MaterialRequest::id`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum MaterialRequest {
     /// A new authority: `issuer::Authority::generate`-like. Yields [`Material::KeyPair`] with the self-signed certificate.
@@ -78,8 +78,8 @@ pub enum MaterialRequest {
         /// The password to keep, when there is one already.
         password: Option<SecretPem>,
     },
-    /// Not made, but verified, as that takes cryptography that this crate does without: a certificate that another authority
-    /// signed, with its key. Yields [`Material::Verified`].
+    /// A certificate that another authority signed, with its key, to be verified: that takes cryptography as well. Yields
+    /// [`Material::Verified`].
     Verification {
         /// Identifier, for instance the name of the Secret that it is from.
         id: String,
@@ -154,11 +154,49 @@ pub enum Material {
         /// Its password.
         password: SecretPem,
     },
-    /// The authority among those trusted that signed the certificate, or the last behind it, PEM; or why the certificate is of no
-    /// use, in words.
-    Verified(Result<String, String>),
+    /// The path on which the certificate was verified; or why it is of no use.
+    Verified(Result<VerifiedPath, Unverified>),
     /// A UUID or a password.
     Text(SecretPem),
+}
+
+/// The path on which a certificate was verified, and nothing else of what lay beside it. PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedPath {
+    /// The certificate, and behind it the authorities that lead to the trusted one, in their order.
+    pub certificates: String,
+    /// The trusted authority.
+    pub authority: String,
+}
+
+impl VerifiedPath {
+    /// The whole of it, the trusted authority at the end.
+    pub fn whole(&self) -> String {
+        format!("{}{}", self.certificates, self.authority)
+    }
+}
+
+/// Why a certificate that another authority signed is of no use, as part of a sentence about it. Nothing of a key is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// None of the trusted authorities signed it.
+    #[error("its issuer {issuer:?} is not among the trusted authorities")]
+    UnknownAuthority {
+        /// The issuer that the last certificate on the way names.
+        issuer: String,
+    },
+    /// Its key is that of another certificate.
+    #[error("the key beside it is that of another certificate")]
+    OtherKey,
+    /// It must not be used for what it is needed for.
+    #[error("its issuer did not allow the usages {needed}")]
+    Purposes {
+        /// The usages that are needed, in cert-manager's words.
+        needed: &'static str,
+    },
+    /// Anything else, in words.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 /// For what a certificate is to be good.

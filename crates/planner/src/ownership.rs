@@ -158,7 +158,7 @@ impl Holder {
         let fills = |owner: &NamedOwner| {
             owner.group == cert_manager::GROUP && object.name == names::issued_secret(&owner.name)
         };
-        let other = |owner: &&NamedOwner| !claimant.is(owner) && !(object.kind == "Secret" && fills(owner));
+        let other = |owner: &&NamedOwner| !(claimant.is(owner) || object.kind == "Secret" && fills(owner));
         if let Some(controller) = self.controller.as_ref().filter(other) {
             return Some(Whose::Of(controller.words()));
         }

@@ -71,3 +71,19 @@ fn name(common: &str, organization: Option<&str>) -> DistinguishedName {
     }
     name
 }
+
+/// Certificate and key, PEM, of an authority that another one signed, of which certificate and key are given.
+///
+/// # Panics
+/// When these are none.
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+pub fn authority_below_pem(certificate: &str, key: &str, name: &str) -> (String, String) {
+    let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key).unwrap()).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.use_authority_key_identifier_extension = true;
+    let own = KeyPair::generate().unwrap();
+    let signed = params.signed_by(&own, &issuer).unwrap();
+    (signed.pem(), own.serialize_pem())
+}

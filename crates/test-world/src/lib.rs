@@ -9,6 +9,7 @@
 
 pub mod behind;
 pub mod conditions;
+pub mod entity_operator_rights;
 mod held_watch;
 mod operator;
 mod world;

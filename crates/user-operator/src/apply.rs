@@ -301,7 +301,7 @@ impl Context {
     }
 
     async fn write_certificate(&self, item: &Item) -> Result<(), Refusal> {
-        // Before anything is made: the name may be that of a Secret of the cluster, or of somebody's.
+        // Before anything is made: the name may be that of a Secret of the cluster, or of another owner.
         if let (None, Some(user)) = (&item.observed.secret, &item.observed.user) {
             self.secrets.find(user).await?;
         }

@@ -79,7 +79,11 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
             .labels(Some(&secret_selector(&settings)))
             .within(&settings.limits)
             .optional()
-            .start(shutdown, |certificate| Some(CertificateView::of(certificate)))
+            .start_weighed(
+                shutdown,
+                |certificate| Some(CertificateView::of(certificate)),
+                |view| view.bytes.into(),
+            )
     });
     let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
     let requests = Arc::new(Semaphore::new(IN_FLIGHT));

@@ -1,9 +1,11 @@
 //! Certificates of users where an issuer of cert-manager signs: cert-manager keeps each in a Secret of its own beside that of the
 //! user, from where it is copied once every node trusts who signed it. Pure.
 
+use std::collections::BTreeMap;
+
 use api::KafkaUser;
 use api::cert_manager::{
-    IssuedCertificateSpec, ObjectReference, PrivateKey, SecretTemplate, duration_of_days,
+    CERTIFICATE, IssuedCertificateSpec, ObjectReference, PrivateKey, SecretTemplate, duration_of_days,
 };
 use api::conditions::reasons;
 use api::names;
@@ -12,6 +14,7 @@ use kube::ResourceExt;
 use operator_runtime::refusal::Refusal;
 
 use crate::observe::Observed;
+use crate::ownership::refuse_another_owner;
 use crate::secret_step::{SecretStep, refresh_step};
 use crate::secret_view::{Certificate, Metadata, SecretView};
 use crate::settings::PlanSettings;
@@ -19,8 +22,8 @@ use crate::settings::PlanSettings;
 /// What a user's key is used for.
 const USAGES: [&str; 3] = ["digital signature", "key encipherment", "client auth"];
 
-/// When less than one part in so many of the time is left that cert-manager has for a renewal, it is said.
-const PART: i64 = 2;
+/// A renewal is overdue when less than one part in so many of the renewal time is left.
+const OVERDUE_PART: i64 = 2;
 
 /// What happens to the Certificate of a user, and to the Secret that it is kept in.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -78,26 +81,39 @@ pub(crate) fn certificate_step(
     issuer: &ObjectReference,
     days: (u32, u32),
     metadata: &Metadata,
-) -> CertificateStep {
+) -> Result<CertificateStep, Refusal> {
     let wanted = wanted(user, settings, issuer, days, metadata);
+    let name = format!("{}{}", settings.secret_prefix, user.name_any());
+    if let Some(view) = observed.issued.as_deref() {
+        let facts = (view.owner.as_deref(), &BTreeMap::new());
+        if let Some(problem) = refuse_another_owner((CERTIFICATE, &name), &name, facts, user) {
+            return Err(problem);
+        }
+    }
+    if let Some(offer) = observed.offer.as_deref() {
+        let facts = (offer.owner.as_ref().map(|(_, uid)| uid.as_str()), &offer.annotations);
+        if let Some(problem) = refuse_another_owner(("Secret", &wanted.secret_name), &name, facts, user) {
+            return Err(problem);
+        }
+    }
     let is_there = observed.issued.as_deref().is_some_and(|view| view.is_of(user) && view.spec == wanted);
     let is_kept = observed.offer.as_deref().is_none_or(|offer| {
         offer.owner.as_ref().is_some_and(|(_, uid)| Some(uid) == user.metadata.uid.as_ref())
     });
     if !is_there || !is_kept {
-        return CertificateStep::Apply(Box::new(wanted));
+        return Ok(CertificateStep::Apply(Box::new(wanted)));
     }
     let is_taken = |view: &SecretView| {
         let offered = observed.offer.as_deref().and_then(|offer| offer.offer_mark);
         offered.is_some() && offered == view.mark
     };
     if observed.secret.as_deref().is_some_and(|view| view.force_renew() && is_taken(view)) {
-        return CertificateStep::IssueAnew;
+        return Ok(CertificateStep::IssueAnew);
     }
-    CertificateStep::Keep
+    Ok(CertificateStep::Keep)
 }
 
-/// What happens to the Certificate of a user that has no use for one, or that is gone.
+/// What happens to the Certificate of a user that does not log in with one any more. That of a user that is gone goes with it.
 pub(crate) fn without_certificate(user: &KafkaUser, observed: &Observed) -> CertificateStep {
     match observed.issued.as_deref() {
         Some(view) if view.is_of(user) => CertificateStep::Delete,
@@ -141,15 +157,20 @@ pub(crate) fn secret_step(
     let is_good = matches!(offer.map(|offer| offer.offer), Some(Certificate::Valid(until)) if until > now);
     let same_authority = view.and_then(|view| view.authority) == Some(hash);
     let is_new = offer.is_some_and(|offer| offer.offer_mark != view.and_then(|view| view.mark));
-    if is_good && (is_new || !same_authority) {
+    if is_good && (is_new || !same_authority || until.is_none()) {
         // The old certificate is good everywhere; the new one is refused by nodes that do not trust its authority yet.
-        let waits =
-            observed.untrusted_yet || same_authority && !pki::in_maintenance_window(&settings.windows, now);
+        let is_asked_for = view.is_some_and(SecretView::force_renew);
+        let is_in_time = is_asked_for || pki::in_maintenance_window(&settings.windows, now);
+        let waits = observed.untrusted_yet || same_authority && !is_in_time;
         return if until.is_some() && waits { keep() } else { Ok(SecretStep::Take) };
     }
-    let late = i64::from(renewal_days) * 86_400 / PART;
+    // An issuer may make certificates that last shorter than it is asked to.
+    let since = view.and_then(|view| view.since);
+    let lasts = until.zip(since).map(|(until, since)| until.as_second() - since.as_second());
+    let renewal = i64::from(renewal_days) * 86_400;
+    let overdue = lasts.map_or(renewal, |lasts| renewal.min(lasts / 3)) / OVERDUE_PART;
     match until {
-        Some(until) if until.as_second() - now.as_second() > late => keep(),
+        Some(until) if until.as_second() - now.as_second() > overdue => keep(),
         _ => Err(not_issued(observed, until)),
     }
 }
@@ -157,18 +178,22 @@ pub(crate) fn secret_step(
 /// Why there is no certificate.
 fn not_issued(observed: &Observed, until: Option<Timestamp>) -> Refusal {
     let said = observed.issued.as_deref().and_then(|view| view.not_ready.as_ref());
-    let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+    let said = said.map(|said| format!(" ({said})")).unwrap_or_default();
     let what = match (until, observed.offer.as_deref().map(|offer| offer.offer)) {
         (Some(until), _) => format!("cert-manager has not renewed the certificate, which ends at {until}"),
         (None, Some(Certificate::Broken)) => {
-            "what cert-manager keeps for the user cannot be used: the certificate cannot be read, belongs to another key, or has \
-             another subject than the name of the user"
-                .to_owned()
+            let name =
+                &observed.issued.as_deref().map(|view| view.spec.secret_name.clone()).unwrap_or_default();
+            format!(
+                "the certificate in the Secret {name} cannot be read, or its key is that of another certificate"
+            )
         }
         (None, Some(Certificate::Valid(ended))) => {
             format!("the certificate that cert-manager keeps for the user ended at {ended}")
         }
-        (None, Some(Certificate::Missing) | None) => "cert-manager has not issued the certificate yet".to_owned(),
+        (None, Some(Certificate::Missing) | None) => {
+            "cert-manager has not issued the certificate yet".to_owned()
+        }
     };
     Refusal { reason: reasons::CERTIFICATE_NOT_ISSUED, message: format!("{what}{said}"), retry: false }
 }

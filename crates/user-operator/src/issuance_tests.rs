@@ -32,7 +32,13 @@ fn observed(secret: Option<&SecretView>, offer: Option<&SecretView>) -> Observed
     let CertificateStep::Apply(spec) = plan(&bob(), &observed, &settings(), now()).certificate else {
         panic!("there is no Certificate yet")
     };
-    let issued = CertificateView { spec: *spec, owner: Some("u".to_owned()), not_ready: None };
+    let issued = CertificateView {
+        spec: *spec,
+        owner: Some("u".to_owned()),
+        not_ready: None,
+        uid: String::new(),
+        bytes: 0,
+    };
     Observed { issued: Some(Arc::new(issued)), ..observed }
 }
 
@@ -60,7 +66,7 @@ fn a_new_user_gets_a_certificate_of_the_issuer_once_it_is_there() {
     let mut why = CertificateView::clone(waiting.issued.as_ref().unwrap());
     why.not_ready = Some("Issuer company not found".to_owned());
     let waiting = Observed { issued: Some(Arc::new(why)), ..waiting };
-    assert!(refused(&plan_of(&waiting)).ends_with("yet: Issuer company not found"));
+    assert!(refused(&plan_of(&waiting)).ends_with("yet (Issuer company not found)"));
 
     let offered = offer(Certificate::Valid(days(365)), 2);
     let there = plan_of(&observed(None, Some(&offered)));
@@ -154,4 +160,36 @@ fn no_user_can_have_the_secret_that_holds_the_key_of_another() {
         assert_eq!((refusal.secret, refusal.certificate), (SecretStep::Keep, CertificateStep::Keep));
         assert_eq!(refused(&plan_of(&test_settings())), "", "without an issuer it is a name as any");
     }
+}
+
+#[test]
+fn what_cert_manager_keeps_for_one_user_never_becomes_anothers() {
+    // Another user's Secret has the name in which cert-manager would keep the certificate of this one.
+    let mut taken = offer(Certificate::Missing, 2);
+    taken.owner = Some(("bob-cm".to_owned(), "another".to_owned()));
+    let refusal = plan(&bob(), &Observed { offer: Some(Arc::new(taken)), ..seen(None) }, &settings(), now());
+    assert!(
+        refused(&refusal).contains("Secret bob-cm exists and was not made for this KafkaUser"),
+        "{refusal:?}"
+    );
+    assert_eq!((refusal.secret, refusal.certificate), (SecretStep::Keep, CertificateStep::Keep));
+    // The Secret was left over, and a user comes that has its name.
+    let thief = user("bob-cm", &json!({"authentication": {"type": "tls"}}));
+    let left = offer(Certificate::Valid(days(300)), 2);
+    let refusal = plan(&thief, &seen(Some(&left)), &test_settings(), now());
+    assert!(refused(&refusal).contains("is kept by cert-manager"), "{refusal:?}");
+    assert_eq!(refusal.secret, SecretStep::Keep);
+}
+
+#[test]
+fn a_damaged_key_is_taken_over_again_and_one_that_is_to_be_replaced_does_not_wait() {
+    let closed =
+        PlanSettings { windows: vec![pki::MaintenanceWindow::parse("* * 3 * * ?").unwrap()], ..settings() };
+    let good = offer(Certificate::Valid(days(300)), 1);
+    let damaged = SecretView { mark: Some(1), ..view(&bob(), Certificate::Broken) };
+    assert_eq!(plan(&bob(), &observed(Some(&damaged), Some(&good)), &closed, now()).secret, SecretStep::Take);
+    let mut leaked = view(&bob(), Certificate::Valid(days(300)));
+    leaked.annotations.insert("strimzi.io/force-renew".into(), "true".into());
+    let new = offer(Certificate::Valid(days(365)), 2);
+    assert_eq!(plan(&bob(), &observed(Some(&leaked), Some(&new)), &closed, now()).secret, SecretStep::Take);
 }

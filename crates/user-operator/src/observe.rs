@@ -53,7 +53,7 @@ pub(crate) struct Observed {
     pub secret: Option<Arc<SecretView>>,
     /// The Secret in which cert-manager keeps the user's certificate.
     pub offer: Option<Arc<SecretView>>,
-    /// The Certificate that has cert-manager do so.
+    /// The user's Certificate.
     pub issued: Option<Arc<CertificateView>>,
     /// What Kafka has; `None` while Kafka was never reached.
     pub kafka: Option<UserInKafka>,

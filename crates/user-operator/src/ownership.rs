@@ -1,9 +1,11 @@
 //! Whose a Secret is, and which names the Secrets of users may have. Pure.
 
+use std::collections::BTreeMap;
+
 use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
 use api::kinds;
-use api::{KafkaUser, labels, names};
+use api::{KafkaUser, cert_manager, labels, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use operator_runtime::refusal::Refusal;
@@ -33,20 +35,51 @@ fn is_for_users(metadata: &ObjectMeta, user: &KafkaUser) -> bool {
     owned || kind.is_some_and(|kind| kind == kinds::KAFKA_USER)
 }
 
-/// The same for a Certificate of cert-manager.
-pub(crate) fn refuse_certificate(name: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
-    (!is_for_users(metadata, user)).then(|| Refusal {
+/// The Certificate of a user, and the Secret that cert-manager fills, have to be the user's own: the key of one user must not get to
+/// another. The owner is the UID of the KafkaUser that owns the object; an object that cert-manager made for the Certificate of this
+/// `name` has none.
+pub(crate) fn refuse_another_owner(
+    (kind, object): (&str, &str),
+    name: &str,
+    (owner, annotations): (Option<&str>, &BTreeMap<String, String>),
+    user: &KafkaUser,
+) -> Option<Refusal> {
+    let is_own = owner.is_some() && owner == user.metadata.uid.as_deref();
+    let is_filled =
+        owner.is_none() && annotations.get(cert_manager::CERTIFICATE_NAME).is_some_and(|of| of == name);
+    (!is_own && !is_filled).then(|| Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(
-            "the Certificate {name} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
+            "the {kind} {object} exists and was not made for this KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
         ),
         retry: true,
     })
 }
 
+/// UID of the KafkaUser that owns an object.
+pub(crate) fn owner_of(metadata: &ObjectMeta) -> Option<&str> {
+    let mut owners = metadata.owner_references.iter().flatten();
+    owners.find(|owner| owner.kind == kinds::KAFKA_USER).map(|owner| owner.uid.as_str())
+}
+
+/// A Secret in which cert-manager keeps the key of another user must not become that of a user.
+pub(crate) fn refuse_cert_managers(secret: &str) -> Refusal {
+    Refusal {
+        reason: reasons::RESOURCE_CONFLICT,
+        message: format!(
+            "the Secret {secret} is kept by cert-manager: delete it if nothing needs it, rename the user, or set STRIMZI_SECRET_PREFIX"
+        ),
+        retry: true,
+    }
+}
+
 /// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
 /// of the Secret that exists under the name of the user's. A Secret that lost its labels still names its owner.
 pub(crate) fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
+    let annotations = metadata.annotations.as_ref();
+    if annotations.is_some_and(|all| all.contains_key(cert_manager::CERTIFICATE_NAME)) {
+        return Some(refuse_cert_managers(secret));
+    }
     (!is_for_users(metadata, user)).then(|| Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(

@@ -19,7 +19,7 @@ use crate::observe::{Observed, Whereabouts};
 use crate::ownership::{self, was_made_for};
 use crate::rights::{self, Rights};
 use crate::secret_step::{SecretStep, refresh_step};
-use crate::secret_view::{Certificate, Metadata};
+use crate::secret_view::{Certificate, Metadata, SecretView};
 use crate::settings::PlanSettings;
 use crate::snapshot::{Held, SCRAM_ITERATIONS, UserInKafka};
 use crate::user::{authentication, by_certificate, is_paused};
@@ -54,7 +54,7 @@ impl KafkaChanges {
 pub(crate) struct Plan {
     /// The user's Secret.
     pub secret: SecretStep,
-    /// What has cert-manager keep a certificate for the user.
+    /// The user's Certificate of cert-manager.
     pub certificate: CertificateStep,
     /// Kafka.
     pub kafka: KafkaChanges,
@@ -158,6 +158,10 @@ fn secret_step(
     metadata: &Metadata,
     now: Timestamp,
 ) -> Result<SecretStep, Refusal> {
+    let of_cert_manager = observed.secret.as_deref().is_some_and(SecretView::is_of_cert_manager);
+    if let Some(name) = ownership::secret_name(user, &settings.secret_prefix).filter(|_| of_cert_manager) {
+        return Err(ownership::refuse_cert_managers(&name));
+    }
     match authentication(user) {
         Some(KafkaUserAuthenticationType::Tls) if settings.issuer.is_some() => {
             let (_, renewal_days) = validity(user, settings)?;
@@ -172,7 +176,7 @@ fn secret_step(
     }
 }
 
-/// What has cert-manager keep a certificate for a user that is to have one.
+/// What happens to the Certificate of a user where an issuer signs.
 fn certificate_of_issuer(
     user: &KafkaUser,
     observed: &Observed,
@@ -191,7 +195,7 @@ fn certificate_of_issuer(
         return Ok(issuance::without_certificate(user, observed));
     }
     let days = validity(user, settings)?;
-    Ok(issuance::certificate_step(user, observed, settings, issuer, days, metadata))
+    issuance::certificate_step(user, observed, settings, issuer, days, metadata)
 }
 
 fn password_changes(

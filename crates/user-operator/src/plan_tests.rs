@@ -48,6 +48,7 @@ pub(crate) fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
         own_metadata: None,
         keys,
         certificate,
+        since: None,
         mark: Some(1).filter(|_| certificate != Certificate::Missing),
         offer: Certificate::Missing,
         offer_mark: None,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use api::conditions::reasons;
 use api::env::own::{MAX_CACHE_MIB, MAX_SECRET_KIB};
 use api::kafka_user::KafkaUserAuthenticationType;
-use api::{KafkaUser, labels};
+use api::{KafkaUser, cert_manager, labels};
 use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
 use kafka_admin::MAX_TEXT_BYTES;
 use kube::{Client, ResourceExt};
@@ -299,12 +299,24 @@ impl Passwords {
 /// nodes, and the credentials of other users: an account that may write KafkaUsers would get them into a Secret that it can read.
 fn is_for_passwords(secret: &Secret) -> bool {
     let of_operators = secret.labels().contains_key(labels::KIND);
-    !of_operators && secret.type_.as_deref().is_none_or(|kind| !OTHER_TYPES.contains(&kind))
+    // Its temporary Secrets hold the next key of a certificate, and have the type of any other Secret.
+    let keys = secret.labels().keys().chain(secret.annotations().keys());
+    let mut domains = keys.filter_map(|key| Some(key.split_once('/')?.0));
+    let of_cert_manager = domains.any(|domain| {
+        domain == cert_manager::GROUP || domain.ends_with(&format!(".{}", cert_manager::GROUP))
+    });
+    !of_operators
+        && !of_cert_manager
+        && secret.type_.as_deref().is_none_or(|kind| !OTHER_TYPES.contains(&kind))
 }
 
 fn entry_of(secret: &Secret, key: &str) -> Result<Password, Flaw> {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or(Flaw::Missing)?;
     let text = std::str::from_utf8(&bytes.0).map_err(|_| Flaw::NotText)?;
+    // No password, whoever made the Secret: perhaps the key of an authority.
+    if text.contains("PRIVATE KEY-----") {
+        return Err(Flaw::OtherUse);
+    }
     match text.len() {
         0 => Err(Flaw::Empty),
         1..=MAX_TEXT_BYTES => Ok(Password::new(text)),
@@ -378,5 +390,10 @@ mod tests {
         for kind in OTHER_TYPES {
             assert!(!may(serde_json::json!({}), kind), "{kind}");
         }
+        for key in ["cert-manager.io/next-private-key", "controller.cert-manager.io/fao"] {
+            assert!(!may(serde_json::json!({key: "true"}), "Opaque"), "{key}");
+        }
+        let key = serde_json::json!({"stringData": {}, "data": {"tls.key": "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg=="}});
+        assert!(matches!(entry_of(&serde_json::from_value(key).unwrap(), "tls.key"), Err(Flaw::OtherUse)));
     }
 }

@@ -7,7 +7,7 @@ use api::{cert_manager, principals};
 use issuer::{Authority, KeyAlgorithm, LeafRequest};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
-use pki::{CertificateChain, CertificatePem, Password, PkiError, PrivateKeyPem, Purposes};
+use pki::{CertificateChain, CertificatePem, Password, PkiError, PrivateKeyPem, Purposes, Unverified};
 
 use crate::secret_view::jaas_config;
 
@@ -53,25 +53,33 @@ pub(crate) fn issue(
 
 /// What cert-manager keeps in a Secret for a user, once it is verified with the authorities that are trusted. An error says why it is of
 /// no use.
-pub(crate) fn taken(order: &Order, ca_text: &str, offered: &Data, now: Timestamp) -> Result<Data, String> {
+pub(crate) fn taken(
+    order: &Order,
+    ca_text: &str,
+    offered: &Data,
+    now: Timestamp,
+) -> Result<Data, Unverified> {
     let text = |key: &str| {
         let bytes = offered.get(key).map(|value| value.0.clone());
-        bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| format!("it has no key {key:?}"))
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or_else(|| Unverified::Unusable(format!("the Secret has no text under {key:?}")))
     };
     let (certificate, key) = (text(cert_manager::TLS_CRT)?, text(cert_manager::TLS_KEY)?);
-    let key = PrivateKeyPem::new(key);
-    let signer = issuer::verify(&certificate, &key, ca_text, Purposes::Client, now)?;
-    let read = CertificateChain::parse(&certificate).map_err(|error| error.to_string())?;
+    let unusable = |error: PkiError| Unverified::Unusable(error.to_string());
+    // Encoded anew, as the certificates are: what else stands in the texts goes nowhere.
+    let key = PrivateKeyPem::new(key).in_pkcs8().map_err(unusable)?;
+    let path = issuer::verify(&certificate, &key, ca_text, Purposes::Client, now)?;
+    let read = CertificateChain::parse(&path.certificates).map_err(unusable)?;
     let wanted = principals::by_certificate(&order.user);
     if read.first().info.subject != wanted {
-        return Err(format!(
-            "the issuer made it for the subject {:?} and not for {wanted:?}, by which Kafka knows the user",
-            read.first().info.subject
-        ));
+        return Err(Unverified::Unusable(format!(
+            "it has the subject {:?} in place of {wanted:?}, by which Kafka knows the user: name an issuer that keeps the common name \
+             and adds nothing",
+            read.first().info.short_subject()
+        )));
     }
-    // Encoded anew: what else stands in the text goes nowhere.
-    let chain = CertificatePem::new(read.pem()).followed_by(&CertificatePem::new(signer));
-    with_certificate(order, ca_text, &read.pem(), &key, &chain).map_err(|error| error.to_string())
+    let whole = CertificatePem::new(path.whole());
+    with_certificate(order, ca_text, &path.certificates, &key, &whole).map_err(unusable)
 }
 
 fn with_certificate(

@@ -136,6 +136,7 @@ mod tests {
             own_metadata: None,
             keys: 0,
             certificate: Certificate::Missing,
+            since: None,
             mark: None,
             offer: Certificate::Missing,
             offer_mark: None,

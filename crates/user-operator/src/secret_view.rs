@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use api::kinds;
-use api::names::{self, keys};
+use api::names::keys;
 use api::{KafkaUser, annotations, cert_manager, labels, principals};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use operator_runtime::apply::own_entry;
-use pki::{CertificatePem, Password, PrivateKeyPem};
+use pki::{CertificateInfo, CertificatePem, Password, PrivateKeyPem};
 use serde_json::Value;
 
 /// Every key that this operator writes.
@@ -55,6 +55,8 @@ pub(crate) struct SecretView {
     pub keys: u8,
     /// The user's certificate.
     pub certificate: Certificate,
+    /// Since when it is valid.
+    pub since: Option<Timestamp>,
     /// Hash of it, to tell it from others.
     pub mark: Option<u64>,
     /// The certificate that cert-manager keeps here for a user.
@@ -93,10 +95,13 @@ impl SecretView {
         let fits = password
             .zip(text(keys::SASL_JAAS_CONFIG))
             .is_some_and(|(password, jaas)| jaas == jaas_config(user, password));
-        let (certificate, mark) = certificate(user, text(keys::USER_CRT), text(keys::USER_KEY));
-        let offered_to = user.strip_suffix(names::ISSUED_SUFFIX).unwrap_or(user);
-        let offered = [cert_manager::TLS_CRT, cert_manager::TLS_KEY].map(text);
-        let (offer, offer_mark) = self::certificate(offered_to, offered[0], offered[1]);
+        let (mut certificate, own) = certificate(text(keys::USER_CRT), text(keys::USER_KEY));
+        // Kafka knows the user by all of the subject. Of what cert-manager keeps, that is looked at before it is taken over.
+        if own.as_ref().is_some_and(|own| own.subject != principals::by_certificate(user)) {
+            certificate = Certificate::Broken;
+        }
+        let (offer, offered) = self::certificate(text(cert_manager::TLS_CRT), text(cert_manager::TLS_KEY));
+        let mark = |info: &CertificateInfo| hash(&info.sha256_thumbprint);
         Self {
             version: secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or(0),
             uid: secret.uid().unwrap_or_default(),
@@ -106,9 +111,10 @@ impl SecretView {
             own_metadata: own_metadata(secret),
             keys: present,
             certificate,
-            mark,
+            since: own.as_ref().map(|own| own.not_before),
+            mark: own.as_ref().map(mark),
             offer,
-            offer_mark,
+            offer_mark: offered.as_ref().map(mark),
             authority: text(keys::CA_CRT).map(hash),
             password: password.map(Password::new),
             jaas_fits: fits,
@@ -132,6 +138,11 @@ impl SecretView {
     /// Whether a new certificate was asked for by annotation.
     pub(crate) fn force_renew(&self) -> bool {
         annotations::is_true(Some(&self.annotations), annotations::FORCE_RENEW)
+    }
+
+    /// Whether cert-manager keeps a certificate in it.
+    pub(crate) fn is_of_cert_manager(&self) -> bool {
+        self.offer != Certificate::Missing || self.annotations.contains_key(cert_manager::CERTIFICATE_NAME)
     }
 
     /// Whether it was made by a user operator.
@@ -186,19 +197,14 @@ fn escape(c: char, out: &mut String) {
     }
 }
 
-fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> (Certificate, Option<u64>) {
+/// What was found of a certificate, and what it says.
+fn certificate(certificate: Option<&str>, key: Option<&str>) -> (Certificate, Option<CertificateInfo>) {
     let (Some(certificate), Some(key)) = (certificate, key) else { return (Certificate::Missing, None) };
     let Ok(info) = pki::parse_certificate(&CertificatePem::new(certificate)) else {
         return (Certificate::Broken, None);
     };
     let fits = issuer::key_matches_certificate(&PrivateKeyPem::new(key), &info).unwrap_or(false);
-    // Kafka knows the user by all of the subject.
-    let state = if fits && info.subject == principals::by_certificate(user) {
-        Certificate::Valid(info.not_after)
-    } else {
-        Certificate::Broken
-    };
-    (state, Some(hash(&info.sha256_thumbprint)))
+    (if fits { Certificate::Valid(info.not_after) } else { Certificate::Broken }, Some(info))
 }
 
 /// Labels and annotations that a user's Secret has to carry.

@@ -20,7 +20,7 @@ user-operator keeps Kafka users as the KafkaUser resources of one namespace say:
 
 Required
   STRIMZI_NAMESPACE                         namespace of the KafkaUsers
-  STRIMZI_CA_CERT_NAME, STRIMZI_CA_KEY_NAME Secrets of the clients CA: certificate (ca.crt) and key (ca.key); no key with an issuer
+  STRIMZI_CA_CERT_NAME, STRIMZI_CA_KEY_NAME Secrets of the clients CA: certificate (ca.crt) and key (ca.key); the key only with STRIMZI_CA_TYPE=strimzi.io
 
 Kafka
   STRIMZI_KAFKA_BOOTSTRAP_SERVERS           host:port,... (localhost:9091)

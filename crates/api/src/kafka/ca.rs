@@ -10,8 +10,8 @@ use crate::schema::{JsonSchema, string_enum};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateAuthority {
-    /// Whether the operator makes the authority. With false the Secrets with its certificate and key must exist. The
-    /// default is true.
+    /// Whether the operator makes the authority. With false the Secrets with its certificate and key must exist, unless
+    /// `type` is `cert-manager.io`. The default is true.
     pub generate_certificate_authority: Option<bool>,
     /// Whether the authority's Secrets are deleted with the cluster. The default is true.
     pub generate_secret_owner_reference: Option<bool>,
@@ -25,7 +25,7 @@ pub struct CertificateAuthority {
     /// new one. The default is `renew-certificate`.
     pub certificate_expiration_policy: Option<CertificateExpirationPolicy>,
     /// Who signs the certificates that the operators ask for: `strimzi.io`, the operators themselves with the key of the
-    /// authority, or `cert-manager.io`, an issuer of cert-manager, which takes `generateCertificateAuthority: false`. The
+    /// authority, or `cert-manager.io`, an issuer of cert-manager, which requires `generateCertificateAuthority: false`. The
     /// default is `strimzi.io`.
     #[serde(rename = "type")]
     pub type_: Option<CertificateAuthorityType>,
@@ -49,7 +49,7 @@ string_enum! {
 pub struct CertManager {
     /// The issuer.
     pub issuer_ref: IssuerRef,
-    /// Where the certificates are by which those that the issuer signs are trusted.
+    /// The CA certificates to trust: that of the issuer, or one above it.
     pub ca_cert: IssuerCertificates,
 }
 
@@ -67,7 +67,7 @@ pub struct IssuerRef {
     pub group: Option<String>,
 }
 
-/// Refers to the certificates by which those of an issuer are trusted.
+/// Refers to the CA certificates by which those of an issuer are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerCertificates {

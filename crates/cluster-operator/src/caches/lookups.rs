@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use api::cert_manager;
 use api::kinds;
+use api::names;
 use api::openshift::builds::Build;
 use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -212,11 +213,14 @@ impl Caches {
         first: &[String],
         mut room: usize,
     ) -> BTreeMap<String, Arc<Secret>> {
+        // Or that in which cert-manager keeps a certificate for it.
+        let without_suffix = |name: &str| name.strip_suffix(names::ISSUED_SUFFIX).unwrap_or(name).to_owned();
         let of_a_node = |name: &str| name.rsplit_once('-').is_some_and(|(_, id)| id.parse::<u32>().is_ok());
         let mut keys: Vec<(bool, usize, ObjectRef)> = Vec::new();
         for key in self.lookups.secrets.keys_of(owner) {
-            let is_first = first.contains(&key.name);
-            if (is_first || of_a_node(&key.name)) && self.secrets.unreadable(&key).is_none() {
+            let is_first = first.contains(&without_suffix(&key.name));
+            if (is_first || of_a_node(&without_suffix(&key.name))) && self.secrets.unreadable(&key).is_none()
+            {
                 keys.push((!is_first, self.secrets.bytes_when_read(&key), key));
             }
         }
@@ -328,7 +332,7 @@ impl Caches {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
         let name = &owner.object.name;
-        let of_every_kafka = [api::names::bootstrap_service(name), api::names::brokers_service(name)];
+        let of_every_kafka = [names::bootstrap_service(name), names::brokers_service(name)];
         let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
             if of_every_kafka.contains(&key.name) {
                 return None;
@@ -386,7 +390,7 @@ impl Caches {
     /// Where topic operators of clusters of this name work: that of this cluster, and that of a namesake which works in the
     /// namespace of this one.
     pub fn topic_bindings(&self, cluster: &ObjectRef) -> Vec<TopicBinding> {
-        let own = api::names::entity_operator::topic_operator_role_binding(&cluster.name);
+        let own = names::entity_operator::topic_operator_role_binding(&cluster.name);
         let Some((_, index)) = self.lookups.plain.iter().find(|(kind, _)| kind.kind == ROLE_BINDING) else {
             return Vec::new();
         };
@@ -394,7 +398,7 @@ impl Caches {
         // That of a namesake may be here, too.
         bindings.extend(self.lookups.role_bindings_by_name.iter().flat_map(|index| index.owned_by(cluster)));
         bindings.retain(|key, plain| {
-            let elsewhere = api::names::entity_operator::elsewhere(&plain.owner.object.namespace, &own);
+            let elsewhere = names::entity_operator::elsewhere(&plain.owner.object.namespace, &own);
             key.name == own || key.name == elsewhere
         });
         let binding = |(key, plain): (ObjectRef, Arc<Plain>)| TopicBinding {

@@ -106,7 +106,7 @@ fn caches(clusters: &[String]) -> Caches {
     };
     let owner = |cluster: &String| kafka(&ObjectRef::new("ns", cluster));
     let bindings = clusters.iter().map(|cluster| {
-        let name = api::names::entity_operator::topic_operator_role_binding(cluster);
+        let name = names::entity_operator::topic_operator_role_binding(cluster);
         plain_object(owner(cluster), &format!("topics-of-{cluster}"), &name)
     });
     let roles =

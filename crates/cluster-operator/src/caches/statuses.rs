@@ -32,11 +32,7 @@ pub(super) fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
     balancer.ingress.as_ref().is_some_and(|all| !all.is_empty()).then(|| Box::new(status))
 }
 
-/// The most that is kept of what cert-manager says of a Certificate. Characters.
-const MOST_WORDS: usize = 300;
-
 /// Why a Certificate is not ready, in the words of cert-manager.
 pub(super) fn why_not_ready(status: &Value) -> Option<String> {
-    let status: IssuedCertificateStatus = objects::typed(status).ok()?;
-    Some(status.not_ready()?.chars().take(MOST_WORDS).collect())
+    objects::typed::<IssuedCertificateStatus>(status).ok()?.not_ready()
 }

@@ -51,7 +51,7 @@ async fn until_shown(
     wait::until(DEADLINE, what, || async { shown(world, "c-dual-0").await.filter(&accept) }).await.unwrap()
 }
 
-/// What a test writes that is neither of Kafka nor of its operators.
+/// A namespace with cert-manager and the operator at work.
 async fn world_with_cert_manager(prefix: &str) -> (World, CertManager) {
     let server = ApiServer::shared().await.unwrap();
     let mut world = World::without_operator(server, prefix).await;
@@ -115,8 +115,9 @@ async fn every_certificate_of_a_cluster_comes_from_an_issuer_and_follows_it() {
     named["spec"]["clusterCa"] = issued_by("team", "other-ca");
     world.apply(&named).await;
     let is_told = |kafka: &DynamicObject| {
-        condition(kafka, "Warning", "CertificateNotIssued")
-            .is_some_and(|warning| warning["message"].to_string().contains("cmctl renew c-dual-0"))
+        condition(kafka, "Warning", "CertificateNotIssued").is_some_and(|warning| {
+            warning["message"].to_string().contains("is not among the trusted authorities")
+        })
     };
     world.until("Kafka", "c", "says that the issuer does not fit", is_told).await;
     named["spec"]["clusterCa"] = issued_by("other", "other-ca");
@@ -129,7 +130,7 @@ async fn every_certificate_of_a_cluster_comes_from_an_issuer_and_follows_it() {
 async fn what_cert_manager_keeps_goes_with_its_use_and_is_no_strangers() {
     let (world, cert_manager) = world_with_cert_manager("issuers-gone").await;
     cert_manager.issuer("company").await.unwrap();
-    // Somebody's Certificate has the name that the cluster needs for a node.
+    // Another team's Certificate has the name that the cluster needs for a node.
     let taken = json!({
         "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "c-dual-0"},
         "spec": {"secretName": "somebodys", "commonName": "somebody", "issuerRef": {"name": "company"}},

@@ -183,7 +183,7 @@ fn look_at_authority(
 ) -> Result<AuthorityStep, Vec<Problem>> {
     let settings = role.settings(cluster);
     let authority = match &settings.issuer {
-        Some(issuer) => issued::look_at(role, issuer, cluster, observed, now, may_renew),
+        Some(issuer) => issued::look_at(role, issuer, cluster, observed, now, may_renew, traces),
         None if settings.generate => {
             return Ok(generated::look_at(role, cluster, observed, traces, now, may_renew));
         }
@@ -244,7 +244,7 @@ fn trusted_by_all(cluster: &Cluster, observed: &Observed, clients_ca: &Authority
         .into_iter()
         .map(|pod| phase::trusted_clients(pod, &clients_ca.certificate, secret))
         .collect();
-    // What an issuer signs is told by its first certificate, once every pod trusts whichever it signs with.
+    // With an issuer, any of its certificates may sign: the first one is announced once every pod trusts all of them.
     let is_by_issuer = matches!(clients_ca.signer, Signer::Issuer(_));
     if is_by_issuer && pods.iter().all(|trusted| clients_ca.is_trusted_by(trusted)) {
         return clients_ca.certificate.first().info.sha256_thumbprint.clone();
@@ -340,7 +340,11 @@ fn assemble(
                     let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
                     pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
                     if let Ok(chain) = observed.read_chains.parse(&leaf.certificate) {
-                        let ends = chain.first().info.not_after.to_string();
+                        let ends = match cluster_ca.signer {
+                            Signer::Key(_) => chain.first().info.not_after.to_string(),
+                            // Its certificates may outlive the authorities on their path.
+                            Signer::Issuer(_) => chain.ends().to_string(),
+                        };
                         pod_annotations.insert(annotations::SERVER_CERT_ENDS.to_owned(), ends);
                     }
                 }

@@ -105,7 +105,7 @@ pub(super) fn complete(
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
-    draft.warnings.extend(status::errors_of_live_pods(observed).into_iter().chain(certificates.warning()));
+    draft.warnings.extend(status::errors_of_live_pods(observed).chain(certificates.warning()));
     draft.progress.waiting_for.extend(certificates.awaited.iter().cloned());
     draft.drain();
     draft.objects_of_cluster();

@@ -69,7 +69,7 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
     let is_issued = is_issued(observed, object);
     // The authorities and what they need stay.
     if facts.component.as_deref() == Some(names::SHARED_COMPONENT_NAME) {
-        return Some(!is_issued);
+        return (object.kind != cert_manager::CERTIFICATE).then_some(!is_issued);
     }
     let stays = match object.kind.as_str() {
         "Secret" if is_issued => false,

@@ -8,7 +8,9 @@ use issuer::{Authority, AuthorityRequest, KeyAlgorithm, LeafRequest};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use pki::{CertificatePem, PrivateKeyPem};
 use serde_json::json;
+use test_support::certificates::authority_below_pem;
 
 use super::World;
 
@@ -35,7 +37,20 @@ pub(crate) fn authority(name: &str, now: Timestamp) -> Authority {
     Authority::generate(&request, now).unwrap()
 }
 
+/// An authority that another one signed.
+pub(crate) fn authority_below(above: &Authority, name: &str) -> Authority {
+    let (pem, key) = authority_below_pem(above.certificate().as_str(), above.key().expose(), name);
+    Authority::load(&CertificatePem::new(pem), &PrivateKeyPem::new(key)).unwrap()
+}
+
 impl CertManager {
+    /// With an issuer of an authority that is below this one. Its leaves come with its certificate.
+    pub(crate) fn below(above: &Authority, name: &str) -> Self {
+        let authority = authority_below(above, name);
+        let intermediates = authority.certificate().as_str().to_owned();
+        Self { intermediates, ..Self::of(authority) }
+    }
+
     /// With an issuer of this authority.
     pub(crate) fn of(authority: Authority) -> Self {
         let subject = |common_name| (common_name, Some("io.strimzi".to_owned()));

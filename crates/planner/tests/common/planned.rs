@@ -1,5 +1,6 @@
 //! What a plan says and makes.
 
+use planner::kafka::log_dirs_view::{BrokerLogDirs, LogDirView, LogDirsView};
 use planner::kafka::plan::Plan;
 use serde_json::Value;
 
@@ -33,4 +34,18 @@ pub(crate) fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
     let conditions = status["conditions"].as_array()?;
     let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;
     found["message"].as_str().map(str::to_owned)
+}
+
+/// What brokers say that cannot use the disk with this volume and have their metadata log on that with the id 0.
+pub(crate) fn broken_disks(volume: i32, brokers: impl IntoIterator<Item = i32>) -> LogDirsView {
+    let of_broker = |broker: i32| {
+        let path = |volume: i32| format!("/var/lib/kafka/data-{volume}/kafka-log{broker}");
+        let broken = LogDirView {
+            error: Some("KafkaStorageException: disk error".to_owned()),
+            ..LogDirView::default()
+        };
+        let dirs = [(path(0), LogDirView::default()), (path(volume), broken)].into();
+        (broker, BrokerLogDirs { metadata: Some(path(0)), dirs, ..BrokerLogDirs::default() })
+    };
+    LogDirsView { brokers: brokers.into_iter().map(of_broker).collect(), ..LogDirsView::default() }
 }

@@ -1,13 +1,15 @@
 //! Certificates that an issuer of cert-manager signs: in every step each node is accepted by every other one, whichever of
 //! the two, the certificates to trust and those that are issued, changes first.
 
+mod mistakes;
+
 use std::sync::Arc;
 
 use crate::common::at_work::{AtWork, text};
-use crate::common::cert_manager::{CertManager, authority, certificates, offer, section, trust, trust_text};
+use crate::common::cert_manager::{CertManager, authority, certificates, section, trust};
 use crate::common::{World, condition, object, warning_with};
-use issuer::LeafRequest;
 use jiff::SignedDuration;
+use objects::ObjectId;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
@@ -179,7 +181,7 @@ fn an_authority_that_signs_before_it_is_trusted_is_not_shown() {
     assert_eq!(shown(&cluster, "my-dual-0"), before);
     assert!(condition(&plan, "Ready").is_some(), "the cluster goes on as it is");
     let said = warning_with(&plan, "CertificateNotIssued").unwrap();
-    assert!(said.contains("none of the trusted authorities signed it"), "{said}");
+    assert!(said.contains("is not among the trusted authorities"), "{said}");
     assert!(said.contains("O=a company, CN=next"), "{said}");
 
     let authority = cluster.cert_manager.take().unwrap().authority;
@@ -199,7 +201,7 @@ fn an_authority_that_is_trusted_before_it_signs_waits_and_the_former_one_stays_t
     let plan = take_up(&mut cluster);
     assert_eq!((shown(&cluster, "my-dual-0"), cluster.trusted_authorities()), (before, 2));
     let said = warning_with(&plan, "CertificateNotIssued").unwrap();
-    assert!(said.contains("cmctl renew my-dual-0"), "{said}");
+    assert!(said.contains("cmctl renew -n s1 my-dual-0"), "{said}");
 
     cluster.cert_manager = Some(CertManager::of(next));
     cluster.cert_manager.as_ref().unwrap().renew(&mut cluster.world);
@@ -217,57 +219,6 @@ fn of_two_authorities_the_second_is_shown_when_every_pod_trusts_it() {
     cluster.cert_manager.as_ref().unwrap().renew(&mut cluster.world);
     assert_eq!(cluster.settle(), 6, "to trust, to show; nothing is to be forgotten");
     assert_eq!(shown(&cluster, "my-dual-2").rest()[0].info.common_name, "next");
-}
-
-#[test]
-fn a_certificate_that_is_of_no_use_stays_where_it_is_and_why_is_said() {
-    let mut cluster = settled();
-    let before = shown(&cluster, "my-dual-0");
-    let company = cluster.cert_manager.take().unwrap().authority;
-    let names = before.first().info.dns_names.clone();
-    let whole = LeafRequest {
-        common_name: "my-kafka".to_owned(),
-        organization: Some("io.strimzi".to_owned()),
-        dns_names: names.clone(),
-        validity_days: 365,
-        ..LeafRequest::default()
-    };
-    let now = cluster.world.now;
-    let other_key = company.issue(&whole, now).unwrap().key;
-    let issue = |request: LeafRequest, at| company.issue(&request, at).unwrap();
-    let good = issue(whole.clone(), now);
-    let another = LeafRequest { common_name: "admin".to_owned(), ..whole.clone() };
-    let without = LeafRequest { organization: None, ..whole.clone() };
-    let fewer = LeafRequest { dns_names: names.iter().skip(1).cloned().collect(), ..whole.clone() };
-    let ended =
-        issue(LeafRequest { validity_days: 1, ..whole.clone() }, now - SignedDuration::from_hours(72));
-    let early = issue(whole.clone(), now + SignedDuration::from_hours(72));
-    for (chain, key, why) in [
-        ("not a certificate".to_owned(), good.key.expose().to_owned(), "cannot be used"),
-        (good.certificate.as_str().to_owned(), "not a key".to_owned(), "of the key beside it"),
-        (good.certificate.as_str().to_owned(), other_key.expose().to_owned(), "that of another certificate"),
-        (ended.certificate.as_str().to_owned(), ended.key.expose().to_owned(), "ended at"),
-        (early.certificate.as_str().to_owned(), early.key.expose().to_owned(), "begins at"),
-    ]
-    .into_iter()
-    .chain(
-        [(another, "\"O=io.strimzi, CN=admin\""), (without, "\"CN=my-kafka\""), (fewer, "these names yet")]
-            .map(|(request, why)| {
-                let issued = issue(request, now);
-                (issued.certificate.as_str().to_owned(), issued.key.expose().to_owned(), why)
-            }),
-    ) {
-        offer(&mut cluster.world, "my-dual-0-cm", "my-dual-0", &chain, &key);
-        let plan = cluster.pass();
-        assert_eq!(shown(&cluster, "my-dual-0"), before, "{why}");
-        let said = warning_with(&plan, "CertificateNotIssued").unwrap();
-        assert!(said.contains(why) && said.contains("my-dual-0"), "{why:?} in {said}");
-        assert!(!said.contains("PRIVATE"), "{said}");
-    }
-    offer(&mut cluster.world, "my-dual-0-cm", "my-dual-0", good.certificate.as_str(), good.key.expose());
-    let plan = take_up(&mut cluster);
-    assert_ne!(shown(&cluster, "my-dual-0"), before, "and a good one is taken");
-    assert!(plan.status.kafka.clone().unwrap().conditions.unwrap().iter().all(|one| one.type_ != "Warning"));
 }
 
 #[test]
@@ -333,59 +284,6 @@ fn a_lost_secret_of_cert_manager_costs_nothing_and_a_lost_leaf_is_taken_from_it(
 }
 
 #[test]
-fn what_is_wrong_with_the_section_or_its_secret_is_named_and_nothing_changes() {
-    for (change, path, why) in [
-        (
-            json!({"generateCertificateAuthority": true}),
-            "spec.clusterCa.generateCertificateAuthority",
-            "must be false",
-        ),
-        (json!({"certManager": null}), "spec.clusterCa.certManager", "name the issuer"),
-        (
-            json!({"certManager": {"issuerRef": {"name": ""}, "caCert": {"secretName": "issuer-ca", "certificate": "roots.pem"}}}),
-            "spec.clusterCa.certManager.issuerRef.name",
-            "is empty",
-        ),
-        (
-            json!({"certManager": {"issuerRef": {"name": "a"}, "caCert": {"secretName": "other", "certificate": "roots.pem"}}}),
-            "spec.clusterCa.certManager.caCert.secretName",
-            "\"other\" does not exist",
-        ),
-        (
-            json!({"certManager": {"issuerRef": {"name": "a"}, "caCert": {"secretName": "issuer-ca", "certificate": "ca.crt"}}}),
-            "spec.clusterCa.certManager.caCert.certificate",
-            "no text under the key \"ca.crt\"",
-        ),
-    ] {
-        let mut cluster = settled();
-        let before = shown(&cluster, "my-dual-0");
-        cluster.world.kafka(|kafka| {
-            for (key, value) in change.as_object().unwrap() {
-                kafka["spec"]["clusterCa"][key] = value.clone();
-            }
-        });
-        let message = refusal(&mut cluster.world);
-        assert!(message.contains(path) && message.contains(why), "{message}");
-        cluster.pass();
-        assert_eq!(shown(&cluster, "my-dual-0"), before);
-    }
-    let mut cluster = settled();
-    let leaf = shown(&cluster, "my-dual-0").first().pem().to_owned();
-    let many: String = (0..33)
-        .map(|number| authority(&format!("a{number}"), cluster.world.now).certificate().as_str().to_owned())
-        .collect();
-    for (pem, why) in [
-        ("nothing".to_owned(), "cannot be used"),
-        (leaf, "not a certificate authority"),
-        (many, "at most 32"),
-    ] {
-        trust_text(&mut cluster.world, &pem);
-        let message = refusal(&mut cluster.world);
-        assert!(message.contains(why), "{message}");
-    }
-}
-
-#[test]
 fn a_renewed_certificate_is_taken_also_while_the_resource_is_refused() {
     let mut cluster = settled();
     let before = shown(&cluster, "my-dual-0");
@@ -396,12 +294,82 @@ fn a_renewed_certificate_is_taken_also_while_the_resource_is_refused() {
 }
 
 #[test]
-fn a_node_that_leaves_takes_its_certificate_along() {
+fn a_renewed_certificate_is_taken_also_while_nobody_knows_whom_to_trust() {
     let mut cluster = settled();
-    cluster.world.pool(0, |pool| pool["spec"]["replicas"] = json!(4));
+    let before = shown(&cluster, "my-dual-0");
+    cluster.delete_secrets(&["issuer-ca"]);
+    assert!(refusal(&mut cluster.world).contains("\"issuer-ca\" does not exist"));
+    cluster.cert_manager.as_ref().unwrap().renew(&mut cluster.world);
+    cluster.pass();
+    assert_ne!(shown(&cluster, "my-dual-0"), before, "by what was trusted until then");
+}
+
+#[test]
+fn a_node_more_restarts_no_other_and_shows_every_authority_on_the_way_to_the_trusted_one() {
+    let mut cluster = new_cluster(None);
+    let root = cluster.cert_manager.take().unwrap().authority;
+    cluster.cert_manager = Some(CertManager::below(&root, "team"));
+    cluster.pass();
     cluster.settle();
-    assert!(cluster.processes.contains_key("my-dual-3"));
-    assert_eq!(shown(&cluster, "my-dual-3").rest()[0].info.common_name, "company");
+    let names = |cluster: &AtWork, pod: &str| {
+        let chain = shown(cluster, pod);
+        chain.iter().map(|one| one.info.common_name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&cluster, "my-dual-0"), ["my-kafka", "team", "company"]);
+    assert_eq!(cluster.trusted_authorities(), 1);
+    cluster.cert_manager.as_mut().unwrap().works = false;
+    cluster.world.pool(0, |pool| pool["spec"]["replicas"] = json!(4));
+    for _ in 0..3 {
+        let plan = cluster.pass();
+        assert_eq!((plan.roll.wanted.len(), cluster.trusted_authorities()), (0, 1));
+    }
+    cluster.cert_manager.as_mut().unwrap().works = true;
+    assert_eq!(cluster.settle(), 0);
+    assert_eq!(names(&cluster, "my-dual-3"), ["my-kafka", "team", "company"]);
+    cluster.cert_manager.as_ref().unwrap().renew(&mut cluster.world);
+    take_up(&mut cluster);
+    cluster.assert_only_the_present_authority();
+}
+
+#[test]
+fn what_cert_manager_keeps_for_a_node_that_left_goes_and_what_looks_like_it_stays() {
+    let mut cluster = settled();
+    let (id, certificate) = {
+        let all = &cluster.world.observed.others;
+        let found = all.iter().find(|(id, _)| id.kind == "Certificate" && id.name == "my-dual-0").unwrap();
+        (found.0.clone(), found.1.clone())
+    };
+    let left = ObjectId { name: "my-dual-7".to_owned(), ..id };
+    cluster.world.observed.others.insert(left.clone(), certificate);
+    let filled = Arc::clone(&cluster.world.observed.secrets["my-dual-0-cm"]);
+    for (name, is_filled) in [("my-dual-7-cm", true), ("my-copy-cm", false)] {
+        let mut secret = filled.as_ref().clone();
+        secret.metadata.name = Some(name.to_owned());
+        if !is_filled {
+            secret.metadata.annotations = None;
+        }
+        cluster.world.observed.secrets.insert(name.to_owned(), Arc::new(secret));
+    }
+    let plan = cluster.world.plan();
+    let gone: Vec<&str> = plan.delete.iter().map(|deletion| deletion.object.name.as_str()).collect();
+    assert_eq!(gone, ["my-dual-7", "my-dual-7-cm"]);
+}
+
+#[test]
+fn a_node_that_needs_an_rsa_key_gets_one_without_waiting_for_a_window() {
+    let mut cluster = settled();
+    cluster.world.kafka(|kafka| {
+        kafka["spec"]["maintenanceTimeWindows"] = json!(["* * 3 * * ?"]);
+        kafka["spec"]["kafka"]["config"]["ssl.cipher.suites"] =
+            json!("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+    });
+    cluster.pass();
+    let plan = cluster.pass();
+    let said = warning_with(&plan, "CertificateNotIssued").unwrap_or_default();
+    assert!(said.is_empty() || said.contains("has no RSA key yet"), "{said}");
+    cluster.cert_manager.as_ref().unwrap().renew(&mut cluster.world);
+    cluster.settle();
+    assert!(shown(&cluster, "my-dual-0").first().info.has_rsa_key);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::common::planned::broken_disks;
 use crate::common::{World, condition, kafka_status, object, pool_status, warning_with};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::Need;
@@ -278,6 +279,7 @@ fn the_claim_of_a_volume_that_left_its_pool_goes_when_no_pod_uses_it_any_more() 
             .count()
     };
     assert_eq!((claims(&world, "data-0"), claims(&world, "data-1")), (3, 3));
+    world.log_dirs = Ok(broken_disks(1, 0..9));
     world.pool(0, |pool| {
         pool["metadata"]["annotations"]["kastellan.io/discard-volumes"] = json!("[1]");
         pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1);

@@ -5,6 +5,7 @@ mod old_answers;
 mod recovery;
 
 use crate::common;
+use crate::common::planned::broken_disks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -227,6 +228,7 @@ fn persistent_storage_is_warned_of_when_a_restart_drops_a_volume() {
     let lossy = "SingleReplicaOnEphemeralStorage";
     world.roll = Some(world.all_is_well(vec![partition("single-0", &[0], &[0], 1)]));
     assert!(warning(&world.plan(), lossy).is_none());
+    world.log_dirs = Ok(broken_disks(1, 0..9));
     world.pool(0, |pool| {
         pool["metadata"]["annotations"]["kastellan.io/discard-volumes"] = json!("[1]");
         pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1);

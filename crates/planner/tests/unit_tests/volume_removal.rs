@@ -128,6 +128,7 @@ fn a_lost_disk_is_given_up_and_no_healthy_one_of_its_id_is() {
     assert_eq!((disks.mounted(1), disks.mounted(2)), ([0].into(), [0, 1].into()));
     assert!(said(&plan).contains("it holds 1 replica on node 2"), "{}", said(&plan));
     // A broker that is silent for a while may have a healthy disk: it is what the annotation says of it.
+    // Once the healthy disk is empty, it leaves too.
     disks.put("orders-0", 2, 0);
     disks.finish();
 }

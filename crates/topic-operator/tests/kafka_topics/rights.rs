@@ -1,18 +1,14 @@
 //! Under the rights that the cluster operator gives to an entity operator, so that a missing one is noticed.
 
-use std::sync::Arc;
-
 use api::{Kafka, KafkaTopic};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
     Api,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
-    core::GroupVersionKind,
+    api::{DeleteParams, PostParams},
 };
-use planner::kafka::{objects::rbac, observed::Observed, settled::settle};
-use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 use test_support::{KafkaNode, KafkaOptions};
+use test_world::entity_operator_rights;
 
 use crate::world::{CLUSTER, World, has_finalizer};
 
@@ -26,65 +22,14 @@ impl World {
     }
 
     async fn apply(&self, objects: &[Value]) {
-        for object in objects {
-            let kind = object["kind"].as_str().unwrap();
-            let namespace = object["metadata"]["namespace"].as_str().unwrap();
-            let name = object["metadata"]["name"].as_str().unwrap();
-            let resource =
-                ApiResource::from_gvk(&GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", kind));
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-            let params = PatchParams::apply("cluster-operator").force();
-            api.patch(name, &params, &Patch::Apply(object)).await.unwrap();
-        }
+        entity_operator_rights::apply(&self.client, objects).await;
     }
 }
 
-/// The Roles and RoleBindings of a cluster in `home` whose topics are in `watched`. Without their owner, which no test
-/// needs.
+/// The Roles and RoleBindings of a cluster in `home` whose topics are in `watched`.
 fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
-    let kafka: Kafka = typed(json!({
-        "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
-        "metadata": {"name": CLUSTER, "namespace": home, "uid": "u"},
-        "spec": {
-            "kafka": {"listeners": [{"name": "plain", "port": 9092, "type": "internal", "tls": false}]},
-            "entityOperator": {"topicOperator": {"watchedNamespace": watched}},
-        },
-    }));
-    let pool = typed(json!({
-        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
-        "metadata": {"name": "p", "namespace": home, "uid": "p", "labels": {"strimzi.io/cluster": CLUSTER}},
-        "spec": {"replicas": 1, "roles": ["controller", "broker"], "storage": {"type": "ephemeral"}},
-    }));
-    let settings = PlanSettings {
-        kafka_images: [("4.3.1".to_owned(), "kafka".to_owned())].into(),
-        entity_operator_watched_namespace: true,
-        ..PlanSettings::default()
-    };
-    let observed = Observed {
-        kafka: Some(Arc::new(kafka)),
-        pools: vec![Arc::new(pool)],
-        settings: Arc::new(settings),
-        watch_grants: [(
-            watched.to_owned(),
-            [(api::watch_grant::TOPIC_OPERATOR.to_owned(), format!("{home}/{CLUSTER}"))].into(),
-        )]
-        .into(),
-        ..Observed::default()
-    };
-    let cluster =
-        settle(observed.kafka.as_ref().unwrap(), &observed, jiff::Timestamp::UNIX_EPOCH).unwrap().cluster;
-    let entity = cluster.entity_operator.clone().unwrap();
-    let objects = |desired: Vec<objects::DesiredObject>| {
-        let without_owner = |mut object: Value| {
-            object["metadata"].as_object_mut().unwrap().remove("ownerReferences");
-            object
-        };
-        desired.into_iter().map(|d| without_owner(d.object)).collect()
-    };
-    (
-        objects(rbac::entity_operator_roles(&cluster, &entity)),
-        objects(rbac::entity_operator_role_bindings(&cluster, &entity)),
-    )
+    let spec = json!({"entityOperator": {"topicOperator": {"watchedNamespace": watched}}});
+    entity_operator_rights::generated(CLUSTER, home, watched, &spec)
 }
 
 fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {

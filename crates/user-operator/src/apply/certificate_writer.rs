@@ -1,10 +1,10 @@
-//! Writes of what has cert-manager keep certificates of users: Certificates, and the Secrets that they are kept in.
+//! Writes the Certificates of users, and the Secrets that cert-manager fills for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::KafkaUser;
-use api::cert_manager::{IssuedCertificate, IssuedCertificateSpec};
+use api::cert_manager::{CERTIFICATE, IssuedCertificate, IssuedCertificateSpec};
 use api::conditions::reasons;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -20,7 +20,7 @@ use crate::observe::Observed;
 use crate::ownership;
 use crate::plan::Plan;
 use crate::secret_store::SecretStore;
-use crate::secret_view::owner_reference;
+use crate::secret_view::{SecretView, owner_reference};
 
 /// Writes the Certificates of users.
 pub(super) struct CertificateWriter {
@@ -46,9 +46,7 @@ impl CertificateWriter {
         match &plan.certificate {
             CertificateStep::Keep => Ok(()),
             CertificateStep::Apply(spec) => {
-                if observed.issued.is_none() {
-                    self.refuse_takeover(name, user).await?;
-                }
+                self.refuse_takeover(name, user, observed).await?;
                 let labels =
                     plan.metadata.as_ref().map(|metadata| metadata.labels.clone()).unwrap_or_default();
                 self.apply(name, user, spec, labels).await
@@ -56,9 +54,10 @@ impl CertificateWriter {
             CertificateStep::Delete => {
                 let key = self.secrets.key(name);
                 let _permit = self.requests.acquire().await;
-                let all = Preconditions::default();
+                let uid = observed.issued.as_deref().map(|view| view.uid.clone());
+                let own = Preconditions { uid, resource_version: None };
                 let deleted =
-                    self.applier.delete_under::<IssuedCertificate>(&key, all, PropagationPolicy::Background);
+                    self.applier.delete_under::<IssuedCertificate>(&key, own, PropagationPolicy::Background);
                 deleted.await.map_err(|error| internal(format!("cannot {error}")))?;
                 self.delete_offer(name, observed).await
             }
@@ -72,34 +71,50 @@ impl CertificateWriter {
 
     /// Deletes the Secret of cert-manager as it was seen.
     async fn delete_offer(&self, name: &str, observed: &Observed) -> Result<(), Refusal> {
-        let Some(offer) = observed.offer.as_deref() else { return Ok(()) };
+        let uid = observed.user.as_deref().and_then(|user| user.metadata.uid.as_ref());
+        let is_own = |offer: &&SecretView| offer.owner.as_ref().is_some_and(|(_, owner)| Some(owner) == uid);
+        let Some(offer) = observed.offer.as_deref().filter(is_own) else { return Ok(()) };
         let preconditions = Preconditions { uid: Some(offer.uid.clone()), resource_version: None };
         let key = self.secrets.key_of_offer(name);
         let deleted = self.applier.delete_under::<Secret>(&key, preconditions, PropagationPolicy::Background);
         deleted.await.map(drop).map_err(|error| internal(format!("cannot {error}")))
     }
 
-    /// A user must not take over what was made for something else, whatever labels it has.
-    async fn refuse_takeover(&self, name: &str, user: &KafkaUser) -> Result<(), Refusal> {
+    /// A user must not take over what was made for another one, or for something else, whatever labels it has. What the watches do not
+    /// show is looked for.
+    async fn refuse_takeover(
+        &self,
+        name: &str,
+        user: &KafkaUser,
+        observed: &Observed,
+    ) -> Result<(), Refusal> {
         let failed = |error: ApplyError| internal(format!("cannot {error}"));
         let (key, of_offer) = (self.secrets.key(name), self.secrets.key_of_offer(name));
         let _permit = self.requests.acquire().await;
-        let (certificates, secrets) = (self.api::<IssuedCertificate>(&key), self.api::<Secret>(&of_offer));
-        let subject = subject(api::cert_manager::CERTIFICATE, &key);
-        let found = self.applier.request("read", &subject, certificates.get_metadata_opt(&key.name));
-        if let Some(found) = found.await.map_err(failed)?
-            && let Some(problem) = ownership::refuse_certificate(&key.name, &found.metadata, user)
-        {
-            return Err(problem);
+        let mut problem = None;
+        if observed.issued.is_none() {
+            let only = format!("metadata.name={}", key.name);
+            // A list, because that is the right that the operator has.
+            let look =
+                self.applier.each_metadata::<IssuedCertificate>(&key.namespace, None, Some(&only), |found| {
+                    let what = (CERTIFICATE, key.name.as_str());
+                    let facts = (ownership::owner_of(&found), &BTreeMap::new());
+                    problem = ownership::refuse_another_owner(what, &key.name, facts, user);
+                });
+            look.await.map_err(failed)?;
         }
-        let subject = self::subject("Secret", &of_offer);
-        let found = self.applier.request("read", &subject, secrets.get_metadata_opt(&of_offer.name));
-        match found.await.map_err(failed)? {
-            Some(found) => {
-                ownership::refuse_takeover(&of_offer.name, &found.metadata, user).map_or(Ok(()), Err)
+        if let (None, None) = (&problem, &observed.offer) {
+            let secrets = self.api::<Secret>(&of_offer);
+            let of_secret = subject("Secret", &of_offer);
+            let found = self.applier.request("read", &of_secret, secrets.get_metadata_opt(&of_offer.name));
+            if let Some(found) = found.await.map_err(failed)? {
+                let annotations = found.metadata.annotations.clone().unwrap_or_default();
+                let facts = (ownership::owner_of(&found.metadata), &annotations);
+                let what = ("Secret", of_offer.name.as_str());
+                problem = ownership::refuse_another_owner(what, &key.name, facts, user);
             }
-            None => Ok(()),
         }
+        problem.map_or(Ok(()), Err)
     }
 
     async fn apply(
@@ -130,7 +145,7 @@ impl CertificateWriter {
         self.applier.request("write", &subject("Secret", &of_offer), written).await.map_err(failed)?;
         let patch = Patch::Apply(&certificate);
         let written = certificates.patch_metadata(&key.name, &params, &patch);
-        let of_certificate = subject(api::cert_manager::CERTIFICATE, &key);
+        let of_certificate = subject(CERTIFICATE, &key);
         self.applier.request("write", &of_certificate, written).await.map_err(failed).map(drop)
     }
 

@@ -12,7 +12,7 @@ use kube::api::{Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError, FIELD_MANAGER, Subject};
 use operator_runtime::refusal::Refusal;
-use pki::{Password, PkiError};
+use pki::{Password, PkiError, Unverified};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
@@ -217,18 +217,27 @@ impl SecretWriter {
         let taken = self.make(move || Ok(secret_content::taken(&order, &ca.text, &offered, now))).await?;
         let data = taken.map_err(|why| Refusal {
             reason: reasons::CERTIFICATE_NOT_ISSUED,
-            message: format!(
-                "the certificate in the Secret {} cannot be used: {why}; once the Secret of caCert has the authority that signs, have \
-                 it issued anew, for instance with cmctl renew {}",
-                key.name,
-                self.secrets.key(target.name).name
-            ),
+            message: self.words_about(&why, target.name),
             retry: false,
         })?;
         if target.live.is_some() {
             tracing::info!(user = %target.name, "takes over a new certificate of cert-manager");
         }
         self.apply(target, user, data).await
+    }
+
+    /// Why what cert-manager keeps for a user was not found good, and what can be done.
+    fn words_about(&self, why: &Unverified, user: &str) -> String {
+        let (key, offer) = (self.secrets.key(user), self.secrets.key_of_offer(user));
+        let what = format!("the certificate in the Secret {} cannot be used: {why}", offer.name);
+        match why {
+            Unverified::UnknownAuthority { .. } => format!(
+                "{what}, those of spec.clientsCa.certManager.caCert: add it there, or, if it is a former one, have the certificate \
+                 issued anew (cmctl renew -n {} {})",
+                key.namespace, key.name
+            ),
+            _ => what,
+        }
     }
 
     /// Brings metadata and key store up to date; key and certificate stay.

@@ -4,6 +4,7 @@ use kube::api::{DeleteParams, PostParams};
 use pki::CertificateChain;
 use serde_json::json;
 use test_support::{CertManager, wait};
+use test_world::entity_operator_rights;
 
 use crate::world::{DEADLINE, World};
 
@@ -16,12 +17,21 @@ async fn world() -> (World, CertManager) {
     w.variables.remove("STRIMZI_CA_KEY_NAME");
     w.set("STRIMZI_CA_TYPE", "cert-manager.io");
     w.set("STRIMZI_CM_ISSUER_NAME", "clients");
+    // Under the rights that the cluster operator gives to it, and no others.
+    let section = json!({
+        "type": "cert-manager.io", "generateCertificateAuthority": false,
+        "certManager": {"issuerRef": {"name": "clients"}, "caCert": {"secretName": "a", "certificate": "b"}},
+    });
+    let spec = json!({"entityOperator": {"userOperator": {}}, "clientsCa": section});
+    let (roles, bindings) = entity_operator_rights::generated("my", &namespace, &namespace, &spec);
+    entity_operator_rights::apply(&w.client, &[roles, bindings].concat()).await;
+    w.account = Some((namespace, "my-entity-operator".to_owned()));
     w.start_operator().await;
     (w, cert_manager)
 }
 
 async fn issuer(w: &World, cert_manager: &CertManager) {
-    let (certificate, key) = (w.node.ca_pem().to_owned(), w.node.authority().key().to_owned());
+    let (certificate, key) = (w.node.ca_pem().to_owned(), w.node.authority().key());
     w.make_secret("clients-authority", &[("tls.crt", certificate.as_bytes()), ("tls.key", key.as_bytes())])
         .await;
     cert_manager.issuer_of_secret("clients", "clients-authority").await.unwrap();
@@ -98,7 +108,7 @@ async fn a_certificate_that_kafka_would_not_take_is_not_handed_out() {
     // The issuer has an authority that the nodes do not trust.
     cert_manager.issuer("clients").await.unwrap();
     w.create("stranger", json!({"authentication": {"type": "tls"}})).await;
-    says(&w, "stranger", "cannot be used: none of the trusted authorities signed it").await;
+    says(&w, "stranger", "is not among the trusted authorities").await;
     assert!(w.secrets.get_opt("stranger").await.unwrap().is_none(), "there is no Secret with it");
 
     // Names that would lead to what belongs to others.
@@ -107,12 +117,12 @@ async fn a_certificate_that_kafka_would_not_take_is_not_handed_out() {
     assert!(message.contains("rename the user"), "{message}");
     let taken = json!({
         "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "taken"},
-        "spec": {"secretName": "somebodys", "commonName": "somebody", "issuerRef": {"name": "clients"}},
+        "spec": {"secretName": "of-another-team", "commonName": "somebody", "issuerRef": {"name": "clients"}},
     });
     let api = cert_manager.api("Certificate");
     api.create(&PostParams::default(), &serde_json::from_value(taken).unwrap()).await.unwrap();
     w.create("taken", json!({"authentication": {"type": "tls"}})).await;
     let (_, message) = w.refused("taken").await;
-    assert!(message.contains("Certificate taken exists and was not made for a KafkaUser"), "{message}");
+    assert!(message.contains("Certificate taken exists and was not made for this KafkaUser"), "{message}");
     assert_eq!(api.get("taken").await.unwrap().data["spec"]["commonName"], "somebody");
 }

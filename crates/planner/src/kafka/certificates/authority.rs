@@ -52,7 +52,7 @@ pub struct Authority {
 pub enum Signer {
     /// The operators, with this key, PEM.
     Key(SecretPem),
-    /// An issuer of cert-manager. The certificates of the authority are those by which its own are trusted, in any order.
+    /// An issuer of cert-manager. The certificates of the authority are those of `caCert`; which of them signs is not known.
     Issuer(IssuerRef),
 }
 

@@ -126,11 +126,9 @@ pub(super) fn look_at(
     let AuthorityStep::Ready(mut authority) = step else { return step };
     authority.old.clone_from(&old);
     // What the former certificate signed stays valid.
-    if let Some(before) = &found.certificate
-        && before.authority_ids().is_disjoint(&authority.certificate.authority_ids())
-        && !before.first().info.is_expired(now)
-    {
-        authority.keep(before.clone());
+    if let Some(before) = &found.certificate {
+        // Each by itself: those of an issuer of cert-manager are no chain.
+        authority.also_trust(before.iter().filter(|one| one.info.is_ca && !one.info.is_expired(now)));
     }
     if found.certificate.is_none() && role == Role::Clients {
         // Traces of users that it signed are good until the users have new ones.

@@ -4,24 +4,29 @@
 use std::collections::BTreeSet;
 
 use api::kafka::CertManager;
-use api::names;
+use api::{annotations, names};
 use jiff::Timestamp;
 use pki::{Certificate, CertificateChain};
 
 use super::authority::{Authority, Signer, precondition};
 use super::generated::kept_certificates;
+use super::generation;
 use super::role::Role;
-use super::traces::Numbers;
+use super::traces::{Numbers, Traces};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::Problem;
+use crate::words;
 use crate::workload::secret::text;
 
 /// So many certificates may be trusted for an issuer. A bundle of every public authority would let anybody in who has a certificate of
 /// any of them.
 const MOST: usize = 32;
 
-/// Looks at the authority. All that is wrong with it is named.
+/// Keys of a Secret that a message shows.
+const NAMED: usize = 5;
+
+/// Looks at the authority. All that is wrong with it is named. `traces` are the authorities that pods were told to trust.
 pub(super) fn look_at(
     role: Role,
     issuer: &CertManager,
@@ -29,6 +34,7 @@ pub(super) fn look_at(
     observed: &Observed,
     now: Timestamp,
     may_renew: bool,
+    traces: &Traces,
 ) -> Result<Authority, Vec<Problem>> {
     let trusted = trusted(role, issuer, observed, now)?;
     let (cert_name, _) = role.names(&cluster.name);
@@ -50,11 +56,36 @@ pub(super) fn look_at(
     if before.as_ref().map(CertificateChain::authority_ids) != Some(authority.certificate.authority_ids()) {
         authority.key_generation = numbers.next_key();
     }
-    // What they signed stays valid: of the cluster CA until nothing shows it any more, of the clients CA until it ends.
-    for one in before.iter().flat_map(CertificateChain::iter).filter(|one| !one.info.is_expired(now)) {
-        authority.also_trust([one]);
+    // What they signed stays valid: of the cluster CA until no node shows a leaf of it, of the clients CA until it ends.
+    // Only what pods were told to trust: whoever else wrote into the Secret does not make an authority trusted.
+    let told = |one: &&Certificate| traces.contains_key(&one.info.sha256_thumbprint);
+    for one in before.iter().flat_map(CertificateChain::iter).filter(told) {
+        if one.info.is_ca && !one.info.is_expired(now) {
+            authority.also_trust([one]);
+        }
+    }
+    if before.is_none() && role == Role::Clients {
+        // Traces of users that it signed are good until the users have new certificates.
+        authority.also_trust(traces.values());
     }
     Ok(authority)
+}
+
+/// The authority as the operator's own Secret has it, where that of the user cannot be used: what is there is kept alive with it.
+pub(super) fn as_copied(
+    role: Role,
+    issuer: &CertManager,
+    cluster: &Cluster,
+    observed: &Observed,
+    now: Timestamp,
+) -> Option<Authority> {
+    let secret = observed.secrets.get(&role.names(&cluster.name).0)?;
+    let trusted = observed.read_chains.parse(&text(secret, names::keys::CA_CRT)?).ok()?;
+    let mut authority = Authority::new(role, trusted, Signer::Issuer(issuer.issuer_ref.clone()));
+    authority.old = kept_certificates(Some(secret), now, false);
+    authority.cert_generation = generation(secret, annotations::CA_CERT_GENERATION).unwrap_or(0);
+    authority.key_generation = generation(secret, annotations::CA_KEY_GENERATION).unwrap_or(0);
+    Some(authority)
 }
 
 fn thumbprints(chain: &CertificateChain) -> BTreeSet<&str> {
@@ -87,7 +118,12 @@ fn trusted(
         ));
     };
     let Some(pem) = text(secret, key) else {
-        return Err(problem("certificate", format!("Secret {name:?} has no text under the key {key:?}")));
+        let keys: Vec<&str> = secret.data.iter().flatten().map(|(key, _)| key.as_str()).collect();
+        let keys = words::first(&keys, NAMED, ", ");
+        return Err(problem(
+            "certificate",
+            format!("Secret {name:?} has no text under the key {key:?}: its keys are {keys}"),
+        ));
     };
     let all = observed.read_chains.parse(&pem).map_err(|error| {
         problem("certificate", format!("the key {key:?} of Secret {name:?} cannot be used: {error}"))
@@ -97,7 +133,7 @@ fn trusted(
         return Err(problem(
             "certificate",
             format!(
-                "the key {key:?} of Secret {name:?} holds {count} certificates, at most {MOST} are possible: write there only those of \
+                "the key {key:?} of Secret {name:?} holds {count} certificates, at most {MOST} are allowed: write there only those of \
                  the issuer's own authorities, as whoever has a certificate of any of them is let in"
             ),
         ));
@@ -109,7 +145,7 @@ fn trusted(
             format!(
                 "the key {key:?} of Secret {name:?} holds a certificate with the subject {:?} that is not a certificate authority: \
                  write there only those that are to be trusted, with the basic constraint CA:TRUE",
-                other.info.subject
+                other.info.short_subject()
             ),
         ));
     }

@@ -31,7 +31,7 @@ pub(crate) struct Leaf {
     pub generation: i64,
     /// What must hold when the Secret is written.
     pub precondition: Precondition,
-    /// Why it is not the one that it should be, in words.
+    /// Why a newer certificate is not used yet, in words.
     pub behind: Option<String>,
 }
 
@@ -105,6 +105,23 @@ impl Present {
             Signer::Key(_) => is(self.chain.rest().first(), authority.certificate.first()),
             Signer::Issuer(_) => {
                 authority.certificate.iter().any(|signer| is(self.chain.rest().last(), signer))
+            }
+        }
+    }
+}
+
+impl Present {
+    /// Whether it is signed with a key of the authority, by whichever certificate for that key.
+    pub(super) fn is_of_key_of(&self, authority: &Authority) -> bool {
+        let own = authority.certificate.authority_ids();
+        match authority.signer {
+            Signer::Key(_) => {
+                let beside: BTreeSet<String> =
+                    self.chain.rest().iter().map(|one| one.info.authority_id()).collect();
+                !beside.is_empty() && beside.is_subset(&own)
+            }
+            Signer::Issuer(_) => {
+                self.chain.rest().last().is_some_and(|last| own.contains(&last.info.authority_id()))
             }
         }
     }

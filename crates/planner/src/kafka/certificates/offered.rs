@@ -1,13 +1,17 @@
 //! The certificate of a node or an operator where an issuer of cert-manager signs: cert-manager keeps it in a Secret of its own and renews
 //! it, and it is copied from there once it is good for its owner and every pod trusts who signed it. So a certificate that the
-//! issuer made of another authority, or for another subject, reaches no pod, and none before a maintenance window that could wait for it.
+//! issuer made of another authority, or for another subject, reaches no pod, and a mere renewal waits for a maintenance window.
 
 use std::collections::BTreeSet;
 
+use api::kafka::CertManager;
 use api::{cert_manager, names, principals};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use pki::{Certificate, CertificateChain, CertificateInfo, Material, MaterialRequest, Purposes, SecretPem};
+use pki::{
+    CertificateChain, CertificateInfo, Material, MaterialRequest, PkiError, PrivateKeyPem, Purposes,
+    SecretPem, Unverified,
+};
 
 use super::authority::{Authority, precondition};
 use super::leaf::{self, Leaf, LeafStep, Leaves, Present, UNTRUSTED, WantedLeaf};
@@ -16,8 +20,8 @@ use crate::kafka::observed::Observed;
 use crate::words;
 use crate::workload::secret::text;
 
-/// When less than one part in so many of the time is left that cert-manager has for a renewal, it is said.
-const PART: u32 = 2;
+/// A renewal is overdue when less than one part in so many of the renewal time is left.
+const OVERDUE_PART: i64 = 2;
 
 /// Names of a certificate that a message shows.
 const NAMED: usize = 5;
@@ -26,6 +30,23 @@ const NAMED: usize = 5;
 struct Offer {
     chain: CertificateChain,
     key: SecretPem,
+}
+
+/// What a look at a certificate depends on.
+struct Look<'a> {
+    wanted: &'a WantedLeaf<'a>,
+    cluster: &'a Cluster,
+    authority: &'a Authority,
+    observed: &'a Observed,
+    now: Timestamp,
+    /// Name of the Secret that the pod mounts, and of the Certificate.
+    id: String,
+    /// Name of the Secret of cert-manager.
+    offered: String,
+    /// The leaf that is there and has not ended.
+    usable: Option<&'a Present>,
+    /// The names that it needs.
+    names: BTreeSet<String>,
 }
 
 /// Looks at a certificate, of which `leaves` say what is there.
@@ -39,98 +60,171 @@ pub(super) fn look_at(
 ) -> LeafStep {
     let id = wanted.owner.secret(&cluster.name);
     let found = leaves.get(wanted.owner);
-    let usable = found.usable(now);
-    let keep = |behind: Option<String>| match usable {
-        Some(usable) => {
-            LeafStep::Ready(Leaf { behind, ..leaf::kept(wanted, usable, cluster, authority, observed) })
-        }
-        None => LeafStep::Held(behind.map_or_else(
-            || UNTRUSTED.to_owned(),
-            |why| format!("has no certificate yet: Certificate {id}: {why}"),
-        )),
+    let (dns_names, ip_addresses) = leaf::names(wanted, cluster, found.present());
+    let look = Look {
+        wanted,
+        cluster,
+        authority,
+        observed,
+        now,
+        offered: names::issued_secret(&id),
+        id,
+        usable: found.usable(now).filter(|leaf| leaf.chain.ends() > now),
+        names: dns_names.into_iter().chain(ip_addresses.iter().map(ToString::to_string)).collect(),
     };
-    if !wanted.signing.allows(usable) {
-        return keep(None);
+    if !wanted.signing.allows(look.usable) {
+        return look.keep(None);
     }
-    let name = names::issued_secret(&id);
-    let secret = observed.secrets.get(&name).map(AsRef::as_ref);
-    let said = observed.issuance.get(&id).map(String::as_str);
+    let secret = observed.secrets.get(&look.offered).map(AsRef::as_ref);
     let offer = match secret.map_or(Ok(None), |secret| offer(secret, observed)) {
         Ok(Some(offer)) => offer,
-        Ok(None) => return keep(Some(words_of(said, "cert-manager has not issued it yet"))),
-        Err(why) => return keep(Some(format!("Secret {name} {why}"))),
+        Ok(None) => return look.keep(Some(look.with_its_words("cert-manager has not issued it yet"))),
+        Err(why) => return look.keep(Some(format!("Secret {} {why}", look.offered))),
     };
-    let (dns_names, ip_addresses) = leaf::names(wanted, cluster, found.present());
-    let offered = &offer.chain.first().info;
-    let lacks = |info: &CertificateInfo| {
-        let names = dns_names.difference(&info.dns_names).cloned();
-        names.chain(ip_addresses.difference(&info.ip_addresses).map(ToString::to_string)).collect::<Vec<_>>()
-    };
-    if let Some(usable) = usable.filter(|usable| is_taken(usable, offered, authority)) {
-        let days = cluster.cluster_ca.renewal_days / PART;
-        if usable.chain.first().info.expires_within(days, now) {
-            return keep(Some(words_of(said, "cert-manager has not renewed it")));
-        }
-        let missing = lacks(&usable.chain.first().info);
-        return keep((!missing.is_empty()).then(|| words_of(said, &lacking(missing))));
+    if let Some(usable) = look.usable.filter(|usable| look.is_taken(usable, &offer)) {
+        return look.keep(look.why_another_is_needed(usable));
     }
-    let subject = format!("O={}, CN={}", principals::ORGANIZATION, wanted.owner.common_name(&cluster.name));
-    let must_have_rsa = !wanted.prolong && leaf::algorithm(cluster, wanted.node).is_rsa();
-    let why = if offered.is_expired(now) {
-        Some(words_of(said, &format!("the one that cert-manager has ended at {}", offered.not_after)))
-    } else if offered.not_before > now {
-        Some(format!("the one that cert-manager has begins at {}", offered.not_before))
-    } else if offered.subject != subject {
-        Some(format!(
-            "the issuer made it for the subject {:?} and not for {subject:?}: Kafka knows its own parts by this name, so an issuer is \
-             needed that leaves the common name and the organization as they are and adds nothing",
-            offered.subject
-        ))
-    } else if must_have_rsa && !offered.has_rsa_key {
-        Some(words_of(said, "it has no RSA key yet, which ssl.cipher.suites asks for"))
-    } else {
-        Some(lacks(offered))
-            .filter(|missing| !missing.is_empty())
-            .map(|missing| words_of(said, &lacking(missing)))
-    };
-    if why.is_some() {
-        return keep(why);
+    if let Some(why) = look.why_useless(&offer.chain.first().info) {
+        return look.keep(Some(why));
     }
-    // A renewed certificate can wait; one under other names, or of another authority, is needed.
-    let can_wait = usable
-        .is_some_and(|usable| usable.is_signed_by(authority) && lacks(&usable.chain.first().info).is_empty());
-    if can_wait && !wanted.may_renew {
-        return keep(None);
+    if look.usable.is_some_and(|usable| look.can_wait(usable)) && !wanted.may_renew {
+        return look.keep(None);
     }
-    match observed.made.get(&name) {
-        Some(Material::Verified(Ok(signer))) => match observed
-            .read_chains
-            .parse(signer)
-            .ok()
-            .and_then(|signer| path(&offer.chain, signer.first()))
-        {
-            Some(certificate) => {
-                let secret = observed.secrets.get(&id).map(AsRef::as_ref);
-                let data = leaf::data(wanted, cluster, secret, &certificate, offer.key.0);
-                let generation = authority.cert_generation;
-                let precondition = precondition(secret);
-                LeafStep::Ready(Leaf { data, certificate, generation, precondition, behind: None })
-            }
-            None => keep(Some(format!(
-                "the certificates behind it in the Secret {name} do not lead from one to the next"
-            ))),
-        },
-        Some(Material::Verified(Err(why))) => keep(Some(format!(
-            "the one that cert-manager has cannot be used: {why}; once the Secret of caCert has the authority that signs, have it \
-             issued anew, for instance with cmctl renew {id}"
-        ))),
+    match observed.made.get(&look.offered) {
+        Some(Material::Verified(Ok(path))) => look.take(path.whole(), offer.key),
+        Some(Material::Verified(Err(why))) => look.keep(Some(look.words_about(why))),
         _ => LeafStep::Missing(MaterialRequest::Verification {
-            id: name,
+            id: look.offered,
             chain: offer.chain.pem(),
             key: offer.key,
             trusted: authority.certificate.pem(),
             purposes: Purposes::ServerAndClient,
         }),
+    }
+}
+
+impl Look<'_> {
+    /// The leaf that is there stays, and why another one does not take its place; `None`: none should, for now.
+    fn keep(&self, behind: Option<String>) -> LeafStep {
+        let Self { wanted, cluster, authority, observed, .. } = self;
+        match self.usable {
+            Some(usable) => {
+                LeafStep::Ready(Leaf { behind, ..leaf::kept(wanted, usable, cluster, authority, observed) })
+            }
+            None => LeafStep::Held(behind.map_or_else(
+                || UNTRUSTED.to_owned(),
+                |why| format!("has no certificate yet: Certificate {}: {why}", self.id),
+            )),
+        }
+    }
+
+    /// What cert-manager offers takes the place of the leaf that is there.
+    fn take(&self, certificate: String, key: SecretPem) -> LeafStep {
+        let secret = self.observed.secrets.get(&self.id).map(AsRef::as_ref);
+        let data = leaf::data(self.wanted, self.cluster, secret, &certificate, key.0);
+        let (generation, precondition) = (self.authority.cert_generation, precondition(secret));
+        LeafStep::Ready(Leaf { data, certificate, generation, precondition, behind: None })
+    }
+
+    /// Whether the leaf is the offered one, with the authority beside it by which it is trusted now.
+    fn is_taken(&self, usable: &Present, offer: &Offer) -> bool {
+        let (own, offered) = (&usable.chain.first().info, &offer.chain.first().info);
+        own.sha256_thumbprint == offered.sha256_thumbprint && usable.is_signed_by(self.authority)
+    }
+
+    /// Why the leaf that is the offered one should be followed by another.
+    fn why_another_is_needed(&self, usable: &Present) -> Option<String> {
+        let info = &usable.chain.first().info;
+        let ends = usable.chain.ends();
+        let renewal = i64::from(self.cluster.cluster_ca.renewal_days) * 86_400;
+        // An issuer may make certificates that last shorter than it is asked to.
+        let lasts = info.not_after.as_second() - info.not_before.as_second();
+        let overdue = renewal.min(lasts / 3) / OVERDUE_PART;
+        if info.not_after.as_second() - self.now.as_second() <= overdue {
+            return Some(self.with_its_words("cert-manager has not renewed it"));
+        }
+        if ends < info.not_after && ends.as_second() - self.now.as_second() <= renewal {
+            return Some(format!(
+                "an authority on its path ends at {ends}, before the certificate: have the authority renewed, and then the certificate \
+                 issued anew (cmctl renew -n {} {})",
+                self.cluster.namespace, self.id
+            ));
+        }
+        self.lacking(info)
+    }
+
+    /// Why a certificate of cert-manager cannot be that of its owner.
+    fn why_useless(&self, info: &CertificateInfo) -> Option<String> {
+        let common_name = self.wanted.owner.common_name(&self.cluster.name);
+        let subject = format!("O={}, CN={common_name}", principals::ORGANIZATION);
+        let offered = &self.offered;
+        if info.is_expired(self.now) {
+            let ended = format!("the certificate in the Secret {offered} ended at {}", info.not_after);
+            Some(self.with_its_words(&ended))
+        } else if info.not_before > self.now {
+            Some(format!("the certificate in the Secret {offered} is not valid before {}", info.not_before))
+        } else if info.subject != subject {
+            Some(format!(
+                "the certificate in the Secret {offered} has the subject {:?} in place of {subject:?}: Kafka knows its own parts by the \
+                 subject, so name an issuer that keeps the common name and the organization, and adds nothing",
+                info.short_subject()
+            ))
+        } else if self.needs_rsa() && !info.has_rsa_key {
+            let what = format!(
+                "the certificate in the Secret {offered} has no RSA key yet, which the suites of ssl.cipher.suites need"
+            );
+            Some(self.with_its_words(&what))
+        } else {
+            self.lacking(info)
+        }
+    }
+
+    fn needs_rsa(&self) -> bool {
+        !self.wanted.prolong && leaf::algorithm(self.cluster, self.wanted.node).is_rsa()
+    }
+
+    /// Whether a certificate that is there does as well as a renewed one: it has the right authority, names and kind of key.
+    fn can_wait(&self, usable: &Present) -> bool {
+        let info = &usable.chain.first().info;
+        usable.is_signed_by(self.authority)
+            && self.missing_names(info).is_empty()
+            && (info.has_rsa_key || !self.needs_rsa())
+    }
+
+    fn missing_names(&self, info: &CertificateInfo) -> Vec<String> {
+        let has = |name: &&String| {
+            info.dns_names.contains(*name) || name.parse().is_ok_and(|ip| info.ip_addresses.contains(&ip))
+        };
+        self.names.iter().filter(|name| !has(name)).cloned().collect()
+    }
+
+    fn lacking(&self, info: &CertificateInfo) -> Option<String> {
+        let missing = self.missing_names(info);
+        let names = words::first(&missing, NAMED, ", ");
+        let what =
+            format!("the certificate in the Secret {} does not have these names yet: {names}", self.offered);
+        (!missing.is_empty()).then(|| self.with_its_words(&what))
+    }
+
+    /// What is the matter, with what cert-manager says about it.
+    fn with_its_words(&self, what: &str) -> String {
+        match self.observed.issuance.get(&self.id) {
+            Some(said) => format!("{what} ({said})"),
+            None => what.to_owned(),
+        }
+    }
+
+    /// Why the certificate was not found good, and what can be done.
+    fn words_about(&self, why: &Unverified) -> String {
+        let what = format!("the certificate in the Secret {} cannot be used: {why}", self.offered);
+        match (why, &self.cluster.cluster_ca.issuer) {
+            (Unverified::UnknownAuthority { .. }, Some(CertManager { ca_cert, .. })) => format!(
+                "{what}, those under the key {:?} of the Secret {:?}: add it there, or, if it is a former one, have the certificate \
+                 issued anew (cmctl renew -n {} {})",
+                ca_cert.certificate, ca_cert.secret_name, self.cluster.namespace, self.id
+            ),
+            _ => what,
+        }
     }
 }
 
@@ -141,42 +235,9 @@ fn offer(secret: &Secret, observed: &Observed) -> Result<Option<Offer>, String> 
     else {
         return Ok(None);
     };
-    match observed.read_chains.parse(&certificate) {
-        Ok(chain) => Ok(Some(Offer { chain, key: SecretPem(key) })),
-        Err(error) => Err(format!("cannot be used: {error}")),
-    }
-}
-
-/// Whether the certificate that is there is the offered one, with the authority beside it by which it is trusted now.
-fn is_taken(usable: &Present, offered: &CertificateInfo, authority: &Authority) -> bool {
-    usable.chain.first().info.sha256_thumbprint == offered.sha256_thumbprint && usable.is_signed_by(authority)
-}
-
-fn lacking(missing: Vec<String>) -> String {
-    format!("it does not have these names yet: {}", words::first(missing, NAMED, ", "))
-}
-
-/// What is the matter, with what cert-manager says about it.
-fn words_of(said: Option<&str>, what: &str) -> String {
-    match said {
-        Some(said) => format!("{what} ({said})"),
-        None => what.to_owned(),
-    }
-}
-
-/// The certificate, each one behind it that leads to the authority, and the authority, PEM. `None`: they do not lead there.
-fn path(offered: &CertificateChain, authority: &Certificate) -> Option<String> {
-    let mut seen = BTreeSet::new();
-    let mut last = offered.first();
-    let mut pem = last.pem().to_owned();
-    while !authority.info.may_have_issued(&last.info) {
-        seen.insert(&last.info.sha256_thumbprint);
-        let leads = |next: &&Certificate| {
-            next.info.may_have_issued(&last.info) && !seen.contains(&next.info.sha256_thumbprint)
-        };
-        last = offered.rest().iter().find(leads)?;
-        pem.push_str(last.pem());
-    }
-    pem.push_str(authority.pem());
-    Some(pem)
+    let unusable = |error: PkiError| format!("cannot be used: {error}");
+    let chain = observed.read_chains.parse(&certificate).map_err(unusable)?;
+    // Encoded anew: what else stands in the text goes nowhere, and Kafka reads no other form.
+    let key = PrivateKeyPem::new(key).in_pkcs8().map_err(unusable)?;
+    Ok(Some(Offer { chain, key: SecretPem(key.expose().to_owned()) }))
 }

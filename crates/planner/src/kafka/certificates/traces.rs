@@ -28,13 +28,16 @@ pub(crate) fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timesta
         else {
             continue;
         };
+        // Whoever trusts the last one needs no other on the way to it, as the leaf is shown with them.
         let mut last = chain.first();
         for next in chain.rest() {
             if !next.info.is_ca || !next.info.may_have_issued(&last.info) {
                 break;
             }
-            found.insert(next.info.sha256_thumbprint.clone(), next.clone());
             last = next;
+        }
+        if last.info.is_ca {
+            found.insert(last.info.sha256_thumbprint.clone(), last.clone());
         }
     }
     found.retain(|_, certificate| !certificate.info.is_expired(now));

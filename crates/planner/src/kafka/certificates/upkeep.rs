@@ -16,7 +16,8 @@ use super::authority::{Authority, AuthorityStep};
 use super::leaf::Signing;
 use super::role::Role;
 use super::{
-    generated, leaf, leaf_owners, look_at_authority, look_at_leaf, phase, signing, traces, trust_bundle,
+    generated, issued, leaf, leaf_owners, look_at_authority, look_at_leaf, phase, signing, traces,
+    trust_bundle, trusted_by_all,
 };
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::{self, LeafOwner};
@@ -40,20 +41,33 @@ pub(crate) fn prolong(
     let mut requests = Vec::new();
     let mut authorities = BTreeMap::new();
     let of_cluster_ca = traces::of_cluster_ca(&cluster, &observed, now);
+    let of_clients_ca = traces::of_clients_ca(&cluster, &observed, now);
     for role in [Role::Cluster, Role::Clients] {
         // An authority that is lost or damaged is made anew when the resource can be carried out.
         if role.settings(&cluster).generate && !generated::is_whole(role, &cluster, &observed) {
             continue;
         }
-        match look_at_authority(role, &cluster, &observed, &of_cluster_ca, now, may_renew) {
+        let traces = match role {
+            Role::Cluster => &of_cluster_ca,
+            Role::Clients => &of_clients_ca,
+        };
+        match look_at_authority(role, &cluster, &observed, traces, now, may_renew) {
             Ok(AuthorityStep::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
             Ok(AuthorityStep::Missing(request)) => requests.push(request),
-            // An authority that the user supplies and that is not complete.
-            Err(_) => {}
+            // An authority that the user supplies and that is not complete, or the certificates by which an issuer is trusted are not there.
+            Err(_) => {
+                let copied = role.settings(&cluster).issuer.as_ref();
+                let copied =
+                    copied.and_then(|issuer| issued::as_copied(role, issuer, &cluster, &observed, now));
+                authorities.extend(copied.map(|authority| (role.name(), authority)));
+            }
         }
     }
     if let Some(cluster_ca) = authorities.get_mut(Role::Cluster.name()) {
         cluster_ca.also_trust(of_cluster_ca.values());
+    }
+    if let Some(clients_ca) = authorities.get_mut(Role::Clients.name()) {
+        clients_ca.trusted_by_all = Some(trusted_by_all(&cluster, &observed, clients_ca));
     }
     for authority in authorities.values_mut() {
         requests.extend(authority.take_store(&cluster, &observed));
@@ -99,8 +113,7 @@ fn leaves(
         } else {
             // Which authorities a pod trusts that cannot be read is not known. But a pod that accepts a certificate accepts
             // another one of the same authority.
-            let issuers = found.get(&owner).issuers();
-            let same = !issuers.is_empty() && issuers.is_subset(&authority.certificate.authority_ids());
+            let same = found.get(&owner).present().is_some_and(|leaf| leaf.is_of_key_of(authority));
             if same { Signing::All } else { Signing::Nothing }
         };
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: true };

@@ -1,4 +1,4 @@
-//! What has cert-manager keep a leaf certificate: a Certificate, and the Secret that it is kept in.
+//! The Certificates of cert-manager for nodes and operators, and the Secrets that cert-manager fills for them.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -252,7 +252,12 @@ impl Look<'_> {
             return VolumeState::Gone;
         }
         let Some(live) = live else {
-            return VolumeState::Unknown("its pod does not run".to_owned());
+            let hint = if self.discarded.contains(&volume) {
+                "; it is not given up before the pod is there again"
+            } else {
+                ""
+            };
+            return VolumeState::Unknown(format!("its pod does not run{hint}"));
         };
         if !self.pool.broker {
             // Of log directories, a controller alone uses that of the metadata log.
@@ -262,8 +267,8 @@ impl Look<'_> {
         let Some(view) = &self.observed.log_dirs else {
             return match &self.silence {
                 None if is_listed == Some(false) => VolumeState::Unconfirmed,
-                None => self.of_silent(node, volume, live, "its broker has not answered yet"),
-                Some(why) => self.of_silent(node, volume, live, why),
+                None => VolumeState::Unknown("its broker has not answered yet".to_owned()),
+                Some(why) => VolumeState::Unknown(why.clone()),
             };
         };
         if let Some(broker) = view.brokers.get(&node) {
@@ -273,11 +278,13 @@ impl Look<'_> {
         self.of_silent(node, volume, live, why)
     }
 
-    /// Of a broker that does not answer. A moment of silence, as in every restart, says nothing about a disk.
+    /// Of a broker that does not answer while others do. That says nothing about a disk in a restart, while the pod waits for its machine or
+    /// its volumes, or while Kafka recovers its logs: Kafka ends again and again where it cannot use one.
     fn of_silent(&self, node: i32, volume: i32, live: &Pod, why: &str) -> VolumeState {
-        if self.discarded.contains(&volume) && !is_long_unready(live, self.now) {
+        let ends_again_and_again = is_long_unready(live, self.now) && has_restarted(live);
+        if self.discarded.contains(&volume) && !ends_again_and_again {
             return VolumeState::Unknown(format!(
-                "{why}; it is given up when its pod has not been ready for {} minutes",
+                "{why}; it is given up when its pod has not been ready for {} minutes and its container has ended meanwhile",
                 PATIENCE.as_mins()
             ));
         }
@@ -337,6 +344,12 @@ impl Look<'_> {
 /// is not ready may not have come to that.
 fn has_moved(live: Option<&Pod>, listed: Option<&Value>) -> bool {
     live.zip(listed).is_some_and(|(live, listed)| started_as(live, listed) && is_ready(live))
+}
+
+/// Whether a container of a pod has ended and was started again.
+fn has_restarted(pod: &Pod) -> bool {
+    let containers = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    containers.into_iter().any(|container| container.restart_count > 0)
 }
 
 /// Whether a pod has a volume.

@@ -86,27 +86,38 @@ fn issuer(raw: &CertificateAuthority, field: &str, findings: &mut Findings) -> O
     if raw.generate_certificate_authority != Some(false) {
         findings.problem(
             format!("{field}.generateCertificateAuthority"),
-            "must be false where the type is cert-manager.io: the issuer is the authority",
+            "must be false where the type is cert-manager.io, as the issuer is the authority: write false, or leave out the type",
         );
     }
     let Some(wanted) = &raw.cert_manager else {
         findings.problem(
             format!("{field}.certManager"),
-            "is missing: name the issuer (issuerRef) and the Secret with the certificates by which its own are trusted (caCert)",
+            "is missing: name the issuer (issuerRef), and the Secret with the CA certificates to trust and the key in it (caCert)",
         );
         return None;
     };
+    let (issuer, trusted) = (&wanted.issuer_ref, &wanted.ca_cert);
     let texts = [
-        ("issuerRef.name", Some(&wanted.issuer_ref.name)),
-        ("issuerRef.kind", wanted.issuer_ref.kind.as_ref()),
-        ("issuerRef.group", wanted.issuer_ref.group.as_ref()),
-        ("caCert.secretName", Some(&wanted.ca_cert.secret_name)),
-        ("caCert.certificate", Some(&wanted.ca_cert.certificate)),
+        ("issuerRef.name", Some(&issuer.name), "write the name of the issuer"),
+        ("issuerRef.kind", issuer.kind.as_ref(), "write the kind of the issuer, or leave it out for Issuer"),
+        (
+            "issuerRef.group",
+            issuer.group.as_ref(),
+            "write its API group, or leave it out for cert-manager.io",
+        ),
+        (
+            "caCert.secretName",
+            Some(&trusted.secret_name),
+            "write the name of the Secret with the CA certificates",
+        ),
+        ("caCert.certificate", Some(&trusted.certificate), "write the key in the Secret, such as ca.crt"),
     ];
     let mut is_whole = true;
-    for (name, _) in texts.into_iter().filter(|(_, text)| text.is_some_and(|text| text.is_empty())) {
-        findings.problem(format!("{field}.certManager.{name}"), "is empty");
-        is_whole = false;
+    for (name, text, instead) in texts {
+        if text.is_some_and(String::is_empty) {
+            findings.problem(format!("{field}.certManager.{name}"), format!("is empty: {instead}"));
+            is_whole = false;
+        }
     }
     is_whole.then(|| wanted.clone())
 }

@@ -85,10 +85,16 @@ impl Disks {
         START.clone()
     }
 
-    /// The pod of a broker has not been ready for a while.
+    /// The pod of a broker has not been ready for a while, and Kafka ends again and again.
     pub(super) fn stop_being_ready(&mut self, broker: i32) {
         let pod = self.world.observed.pods.get_mut(&format!("my-b-{broker}")).unwrap();
         let status = std::sync::Arc::make_mut(pod).status.as_mut().unwrap();
+        status.container_statuses = Some(vec![
+            serde_json::from_value(json!({
+                "name": "kafka", "image": "kafka", "imageID": "", "ready": false, "restartCount": 3,
+            }))
+            .unwrap(),
+        ]);
         let ready = &mut status.conditions.as_mut().unwrap()[0];
         "False".clone_into(&mut ready.status);
         ready.last_transition_time =
