@@ -76,7 +76,7 @@ async fn every_certificate_of_a_cluster_comes_from_an_issuer_and_follows_it() {
     world.until("Kafka", "c", "says for what it waits", waits).await;
     world.gone("Pod", "c-dual-0").await;
 
-    // An authority below the one that is trusted.
+    // The authority of this issuer is below the trusted root.
     cert_manager.issuer_below("team", "company").await.unwrap();
     world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
     let first = shown(&world, "c-dual-0").await.unwrap();

@@ -22,8 +22,6 @@ pub(crate) struct CertManager {
     pub intermediates: String,
     /// Whether it works at all.
     pub works: bool,
-    /// Changes the subject that was asked for: common name and organization.
-    pub subject: fn(String) -> (String, Option<String>),
 }
 
 /// A self-signed authority.
@@ -53,8 +51,7 @@ impl CertManager {
 
     /// With an issuer of this authority.
     pub(crate) fn of(authority: Authority) -> Self {
-        let subject = |common_name| (common_name, Some("io.strimzi".to_owned()));
-        Self { authority, intermediates: String::new(), works: true, subject }
+        Self { authority, intermediates: String::new(), works: true }
     }
 
     /// Issues what is missing, asks for other names, or is near its end.
@@ -88,13 +85,13 @@ impl CertManager {
 
     fn issue(&self, world: &mut World, name: &str, spec: &IssuedCertificateSpec) {
         let hours = spec.duration.split('h').next().unwrap().parse::<u32>().unwrap();
-        let (common_name, organization) = (self.subject)(spec.common_name.clone());
+        let organization = spec.subject.as_ref().map(|subject| subject.organizations[0].clone());
         let algorithm = match spec.private_key.algorithm.as_str() {
             "RSA" => KeyAlgorithm::Rsa2048,
             _ => KeyAlgorithm::EcdsaP256,
         };
         let request = LeafRequest {
-            common_name,
+            common_name: spec.common_name.clone(),
             organization,
             dns_names: spec.dns_names.iter().flatten().cloned().collect(),
             ip_addresses: spec.ip_addresses.iter().flatten().map(|ip| ip.parse().unwrap()).collect(),

@@ -182,7 +182,7 @@ pub(crate) enum Signing {
 }
 
 impl Signing {
-    /// Whether a new leaf may take the place of the one that is there.
+    /// Whether a new leaf may take the place of the present leaf.
     pub(super) fn allows(self, usable: Option<&Present>) -> bool {
         match self {
             Self::All => true,
