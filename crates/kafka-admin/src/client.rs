@@ -210,6 +210,22 @@ impl Admin {
         }
     }
 
+    /// Sends a request once, within the time limit: for a question that may take what it asks for, and is not to take it twice. A failure
+    /// leaves the connection and what is known of the nodes as they are.
+    pub(crate) async fn call_once<R>(
+        &self,
+        name: &'static str,
+        route: Route,
+        request: R,
+    ) -> Result<R::Response, AdminError>
+    where
+        R: Request + Send + Sync + 'static,
+    {
+        let (limit, request, mut tried) = (self.request_limit(), Arc::new(request), Tried::default());
+        let late = |_| AdminError::Timeout { call: name, after: limit, last: None };
+        timeout(limit, self.attempt(name, route, &request, &mut tried)).await.map_err(late)?
+    }
+
     async fn attempt<R>(
         &self,
         name: &'static str,

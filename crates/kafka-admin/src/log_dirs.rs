@@ -62,6 +62,16 @@ fn bounded(id: i32, results: &[DescribeLogDirsResult]) -> Result<Vec<LogDir>, Ad
     Ok(results.iter().map(log_dir).collect())
 }
 
+/// The log directories in an answer to a question without topics.
+fn without_replicas(id: i32, results: &[DescribeLogDirsResult]) -> Result<Vec<LogDir>, AdminError> {
+    let dirs = bounded(id, results)?;
+    if dirs.iter().any(|dir| !dir.replicas.is_empty()) {
+        let reason = "it lists replicas that were not asked for".to_owned();
+        return Err(AdminError::Protocol { address: format!("node {id}"), reason });
+    }
+    Ok(dirs)
+}
+
 fn log_dir(result: &DescribeLogDirsResult) -> LogDir {
     let mut replicas = BTreeMap::new();
     for topic in &result.topics {
@@ -98,6 +108,21 @@ impl Admin {
             (id, answer.and_then(|answer| bounded(id, &answer.results)))
         };
         Ok(futures::future::join_all(brokers.into_iter().map(describe)).await.into_iter().collect())
+    }
+
+    /// The log directories of a broker without what lies in them: a small answer, however many replicas there are.
+    ///
+    /// The broker is asked once, without a second attempt: it looks at each disk for the answer, and a disk that hangs holds one of the few
+    /// threads that serve requests for as long.
+    ///
+    /// # Errors
+    /// Why the broker did not tell within the time limit of the client.
+    pub async fn list_log_dirs(&self, broker: i32) -> Result<Vec<LogDir>, AdminError> {
+        let request = DescribeLogDirsRequest::default().with_topics(Some(Vec::new()));
+        let call = "list log dirs";
+        let answer = self.call_once(call, Route::Node(broker), request).await?;
+        check(answer.error_code, None).map_err(|error| AdminError::Api { call, error })?;
+        without_replicas(broker, &answer.results)
     }
 
     /// Moves replicas of one broker to other log directories of the same broker, given by their paths.
@@ -150,5 +175,8 @@ mod tests {
         let refused = bounded(3, &answer(32_000, 8_000)).unwrap_err().to_string();
         assert!(refused.contains("node 3") && refused.contains("8388608 are allowed"), "{refused}");
         assert_eq!(bounded(3, &answer(50, 20_000)).unwrap().len(), 1);
+        let refused = without_replicas(3, &answer(50, 1)).unwrap_err().to_string();
+        assert!(refused.contains("not asked for"), "{refused}");
+        assert!(without_replicas(3, &answer(50, 0)).is_ok());
     }
 }

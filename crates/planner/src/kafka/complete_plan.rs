@@ -1,6 +1,8 @@
 //! The whole plan of a cluster of which everything is there that has to be made first: its objects, the calls to Kafka, the roll,
 //! the statuses.
 
+mod live_pod;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -39,9 +41,7 @@ use super::plug_ins;
 use super::pod_state;
 use super::proxy;
 use super::refused_overrides;
-use super::restart_reasons;
 use super::roll::{self, Roll};
-use super::roll_view::PodState;
 use super::service_class;
 use super::status::{self, Progress};
 use super::transitions::drain::{self, DrainPlan};
@@ -50,7 +50,6 @@ use super::transitions::topic_operator;
 use super::transitions::volume_removal::{self, moves::VolumePlan};
 use crate::findings::Problem;
 use crate::overrides::{Overridden, Overriding};
-use crate::pod_words::{is_long_unready, is_ready};
 use crate::workload::agent_pod::DesiredPod;
 use objects::DesiredObject;
 
@@ -295,59 +294,6 @@ impl Draft<'_> {
             pod_set: cluster.pod_set_name(node.pool),
         });
         Some(desired)
-    }
-
-    /// Notes whether the pod of a node is there, ready and current.
-    fn look_at_pod(&mut self, node: Node<'_>, desired: &Pod) {
-        let observed = self.observed;
-        let progress = &mut self.progress;
-        let name = self.cluster.pod_name(node);
-        let Some(live) = observed.pods.get(&name) else {
-            match observed.pod_errors.get(&name) {
-                Some(error) => {
-                    // Nobody makes it while that lasts.
-                    progress.stuck = true;
-                    progress.pod_has_words(error.words(&name));
-                }
-                None => progress.waiting_for.push(format!("pod {name} does not exist yet")),
-            }
-            return;
-        };
-        let situation = pod_state::situation(observed, &name, self.now);
-        if situation.state == PodState::Missing {
-            if situation.long {
-                progress.stuck = true;
-                progress.pod_has(lost::of_going(&name, live, observed));
-                if lost::claims_are_to_go(live, observed, self.now) {
-                    self.plan.roll.wanted.extend(restart_reasons::of_claims(node, &name, live));
-                }
-            } else {
-                progress.waiting_for.push(format!("pod {name} is stopping"));
-            }
-            progress.stuck |= is_long_unready(live, self.now);
-            return;
-        }
-        let options = self.options.restarts.get(&node.id).map(Vec::as_slice).unwrap_or_default();
-        if let Some(restart) =
-            restart_reasons::of_running(self.cluster, node, live, desired, options, observed, &self.taking_up)
-        {
-            let departs = node.pool.departing.contains(&node.id);
-            if !self.hold.takes(&restart, live, departs, self.now) {
-                let notes = restart.notes.join(", ");
-                progress.waiting_for.push(format!("pod {name} is to be restarted: {notes}"));
-            }
-            self.plan.roll.wanted.push(restart);
-        } else {
-            progress.resizes(&name, restart_reasons::resize(self.cluster, live, desired));
-        }
-        if !is_ready(live) {
-            match (lost::of_unready(&name, live, observed), pod_state::words(live)) {
-                (Some(warning), _) => progress.pod_has(warning),
-                (None, Some(words)) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
-                (None, None) => progress.waiting_for.push(format!("pod {name} is not ready")),
-            }
-            progress.stuck |= is_long_unready(live, self.now);
-        }
     }
 
     /// What users lay over the objects.
