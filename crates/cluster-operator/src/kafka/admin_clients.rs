@@ -105,11 +105,7 @@ impl Clients {
         nodes: Nodes,
         observed: &Observed,
     ) -> Result<Option<Admin>, AdminError> {
-        let Some(speech) = speech(observed) else { return Ok(None) };
-        let route = Route::of(key, nodes, observed, speech.is_tls());
-        if route.addresses.is_empty() {
-            return Ok(None);
-        }
+        let Some((speech, route)) = way(key, nodes, observed) else { return Ok(None) };
         let mut hasher = DefaultHasher::new();
         if let Speech::Tls(tls) = &speech {
             tls.trusted_certificates_pem.hash(&mut hasher);
@@ -130,6 +126,30 @@ impl Clients {
             }
             return Ok(Some(known.admin.clone()));
         }
+        let admin = self.made(key, nodes, observed, speech, &route)?;
+        all.insert((key.clone(), nodes), Known { route, identity, admin: admin.clone() });
+        Ok(Some(admin))
+    }
+
+    /// A client of its own, whose connections end with it; `None` as for [`Self::get`].
+    pub(crate) fn apart(
+        &self,
+        key: &ObjectRef,
+        nodes: Nodes,
+        observed: &Observed,
+    ) -> Result<Option<Admin>, AdminError> {
+        let Some((speech, route)) = way(key, nodes, observed) else { return Ok(None) };
+        self.made(key, nodes, observed, speech, &route).map(Some)
+    }
+
+    fn made(
+        &self,
+        key: &ObjectRef,
+        nodes: Nodes,
+        observed: &Observed,
+        speech: Speech,
+        route: &Route,
+    ) -> Result<Admin, AdminError> {
         let mut config = match nodes {
             Nodes::Brokers => AdminConfig::brokers(&route.addresses),
             Nodes::Controllers => AdminConfig::controllers(&route.addresses),
@@ -148,9 +168,7 @@ impl Clients {
             .with_reach(reach(key, nodes, observed))
             .with_max_nodes(observed.settings.max_nodes.saturating_mul(REGISTERED))
             .with_answer_room(self.room.clone());
-        let admin = Admin::new(config)?;
-        all.insert((key.clone(), nodes), Known { route, identity, admin: admin.clone() });
-        Ok(Some(admin))
+        Admin::new(config)
     }
 
     /// Ends the clients of a cluster that is gone.
@@ -160,6 +178,13 @@ impl Clients {
             all.remove(&(key.clone(), nodes));
         }
     }
+}
+
+/// How nodes of a cluster are spoken with, and where they are; `None` while its certificates are not there yet, or no such node runs.
+fn way(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Option<(Speech, Route)> {
+    let speech = speech(observed)?;
+    let route = Route::of(key, nodes, observed, speech.is_tls());
+    (!route.addresses.is_empty()).then_some((speech, route))
 }
 
 /// The nodes of the cluster alone: its author decides what its brokers say, and has them name any host.

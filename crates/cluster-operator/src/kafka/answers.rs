@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future;
-use kafka_admin::Admin;
+use futures::{StreamExt as _, future, stream};
+use kafka_admin::{Admin, AdminError};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
@@ -13,6 +13,7 @@ use operator_runtime::watch::ObjectRef;
 use super::admin_clients::{Clients, Nodes};
 use super::agents::Agents;
 use super::call_error::call;
+use super::failed_log_dirs::LogDirWatch;
 use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
@@ -20,7 +21,9 @@ use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
 use super::turns::Turns;
 use super::views::Views;
-use super::{drain_calls, dry_run, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls};
+use super::{
+    drain_calls, dry_run, failed_log_dirs, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls,
+};
 use crate::caches::Caches;
 use crate::settings::Settings;
 use crate::{holders, key_making};
@@ -54,6 +57,8 @@ pub(crate) struct Answers {
     drains: Asking<BTreeSet<i32>, DrainView>,
     /// What lies in log directories on volumes that leave.
     log_dirs: Asking<BTreeMap<i32, BTreeSet<String>>, LogDirsView>,
+    /// Which log directories brokers cannot use any more.
+    failed_log_dirs: LogDirWatch,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
     /// Which brokers did not answer that question.
@@ -89,6 +94,7 @@ impl Answers {
             configs: Asking::second(queue.clone()),
             drains: Asking::second(queue.clone()),
             log_dirs: Asking::new(queue.clone()),
+            failed_log_dirs: LogDirWatch::new(queue),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),
             quotas: Asking::second(queue.clone()),
@@ -206,6 +212,7 @@ impl Answers {
             | Need::BrokersWithReplicas
             | Need::Drain(_)
             | Need::LogDirs(_)
+            | Need::FailedLogDirs(_)
             | Need::BrokerConfigs(_)
             | Need::Roll(_)
             | Need::DefaultQuotas
@@ -244,6 +251,15 @@ impl Answers {
                 let (admin, asked) = (self.brokers(key, observed)?, dirs.clone());
                 let question = async move { Ok::<_, Silence>(log_dir_calls::look(&admin, &asked).await) };
                 self.log_dirs.answer(key, dirs.clone(), patience, question).await.map(Answer::LogDirs)
+            }
+            Need::FailedLogDirs(brokers) => {
+                // Made only where a broker is to be asked.
+                let look = |due| match reached(self.clients.apart(key, Nodes::Brokers, observed), key) {
+                    Ok(admin) => failed_log_dirs::look(&admin, due).left_stream(),
+                    Err(_) => stream::empty().right_stream(),
+                };
+                let failed = self.failed_log_dirs.failed(key, brokers, patience, look).await;
+                Ok(Answer::FailedLogDirs(failed))
             }
             Need::BrokerConfigs(pods) => {
                 let admin = self.brokers(key, observed)?;
@@ -303,15 +319,7 @@ impl Answers {
 
     /// The client for the brokers of a cluster.
     pub(crate) fn brokers(&self, key: &ObjectRef, observed: &Observed) -> Result<Admin, Silence> {
-        match self.clients.get(key, Nodes::Brokers, observed) {
-            Ok(Some(admin)) => Ok(admin),
-            Ok(None) => Err(Silence::new(SilenceKind::Nobody, "no broker can be asked yet")),
-            // A Secret that is broken: the plan mends it.
-            Err(error) => {
-                tracing::warn!(cluster = %key, error = %error, "cannot make a client for the cluster");
-                Err(client_silence(&error))
-            }
-        }
+        reached(self.clients.get(key, Nodes::Brokers, observed), key)
     }
 
     /// Notes how far a cluster is with the pods that the present operator wants; `None`: it cannot be planned, or is left alone for now.
@@ -338,6 +346,7 @@ impl Answers {
         self.configs.forget(key);
         self.drains.forget(key);
         self.log_dirs.forget(key);
+        self.failed_log_dirs.forget(key);
         self.rolls.forget(key);
         self.silent.forget(key);
         self.quotas.forget(key);
@@ -348,6 +357,19 @@ impl Answers {
     }
 }
 
-fn client_silence(error: &kafka_admin::AdminError) -> Silence {
+/// The client for a cluster, if it could be made.
+fn reached(made: Result<Option<Admin>, AdminError>, key: &ObjectRef) -> Result<Admin, Silence> {
+    match made {
+        Ok(Some(admin)) => Ok(admin),
+        Ok(None) => Err(Silence::new(SilenceKind::Nobody, "no broker can be asked yet")),
+        // A Secret that is broken: the plan mends it.
+        Err(error) => {
+            tracing::warn!(cluster = %key, error = %error, "cannot make a client for the cluster");
+            Err(client_silence(&error))
+        }
+    }
+}
+
+fn client_silence(error: &AdminError) -> Silence {
     Silence::new(SilenceKind::Tls, format!("cannot make a client for the cluster: {error}"))
 }

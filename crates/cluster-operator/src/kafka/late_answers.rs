@@ -49,14 +49,13 @@ impl Default for Patience {
 }
 
 impl Patience {
-    fn left(&self) -> Duration {
-        *lock(&self.0)
-    }
-
-    /// Notes a wait. Of waits at the same time each counts.
-    fn spend(&self, waited: Duration) {
+    /// Waits as long as a pass still may; `None`: it did not come in that time. Of waits at the same time each counts.
+    pub(crate) async fn wait<F: Future>(&self, awaited: F) -> Option<F::Output> {
+        let (left, began) = (*lock(&self.0), Instant::now());
+        let output = tokio::time::timeout(left, awaited).await.ok();
         let mut left = lock(&self.0);
-        *left = left.saturating_sub(waited);
+        *left = left.saturating_sub(began.elapsed());
+        output
     }
 }
 
@@ -166,10 +165,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
             state.asked_at = Some(Instant::now());
             receiver
         };
-        let began = Instant::now();
-        let answered = tokio::time::timeout(patience.left(), &mut receiver).await;
-        patience.spend(began.elapsed());
-        if let Ok(Ok(outcome)) = answered {
+        if let Some(Ok(outcome)) = patience.wait(&mut receiver).await {
             return outcome;
         }
         // It may have come this very moment.

@@ -7,6 +7,7 @@ pub(crate) mod call_error;
 mod call_time;
 pub mod drain_calls;
 pub(crate) mod dry_run;
+pub mod failed_log_dirs;
 pub mod kafka_calls;
 pub(crate) mod late_answers;
 pub mod log_dir_calls;

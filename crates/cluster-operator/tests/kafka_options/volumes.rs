@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cluster_operator::kafka::{kafka_calls, log_dir_calls, option_calls};
+use cluster_operator::kafka::{failed_log_dirs, kafka_calls, log_dir_calls, option_calls};
+use futures::StreamExt as _;
 use kafka_admin::{Admin, AdminConfig, ConfigResource, ConfigSelection, LogDir, NewTopic, TopicPartition};
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::log_dirs_view::{BrokerLogDirs, CORDONED, LogDirsView, RATE, Way};
+use planner::kafka::log_dirs_view::{BrokerLogDirs, CORDONED, FailedLogDirs, LogDirsView, RATE, Way};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 use test_support::kafka::tools::{consume, produce};
@@ -125,6 +126,16 @@ impl Disks {
         view
     }
 
+    /// What the broker says of disks that it cannot use.
+    async fn failed(&self) -> FailedLogDirs {
+        let answers = failed_log_dirs::look(&self.admin, vec![0]).collect::<Vec<_>>().await;
+        let of_broker = |(id, dirs): (i32, Result<Vec<LogDir>, _>)| {
+            let failed = failed_log_dirs::failed(&dirs.unwrap());
+            (id, failed.iter().map(|path| self.as_planned(path)).collect())
+        };
+        answers.into_iter().map(of_broker).collect()
+    }
+
     /// One pass: asks the broker, plans, carries out what the plan says of objects, and tells Kafka.
     async fn pass(&mut self) -> Plan {
         let mut view = kafka_calls::view(&self.admin).await.unwrap();
@@ -136,6 +147,7 @@ impl Disks {
         }
         self.paper.observed.view = Some(view);
         self.paper.log_dirs = Ok(self.look().await);
+        self.paper.failed_log_dirs = Some(self.failed().await);
         let plan = self.paper.plan();
         self.paper.apply(&plan);
         for call in &plan.calls {
@@ -319,4 +331,30 @@ async fn a_volume_is_emptied_with_every_record_kept_and_half_of_it_can_be_taken_
     let mut read = consume(&bootstrap, "orders", "auditor", RECORDS).await.unwrap();
     read.sort();
     assert!(read == lines, "other records than were written: {}", read.len());
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_while_its_broker_runs_on_is_told_of_and_used_again_after_a_restart() {
+    let mut disks = Disks::start().await;
+    // Some of its partitions lie on each disk, and where they stand is written there every few seconds.
+    disks.topic("orders", 6).await;
+    let plan = disks.pass().await;
+    assert!(paper::warning_with(&plan, "LostVolume").is_none());
+    let second = disks.node.log_dir(1);
+    let aside = second.with_extension("aside");
+    std::fs::rename(&second, &aside).unwrap();
+    std::fs::write(&second, "no directory").unwrap();
+    let plan = disks.until("told of", |plan| paper::warning_with(plan, "LostVolume").is_some()).await;
+    let said = paper::warning_with(&plan, "LostVolume").unwrap();
+    let [_, (path, _)] = disks.paths();
+    for part in [&*path, "claim data-1-my-dual-0", "strimzi.io/manual-rolling-update"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    // The disk works again.
+    disks.node.stop().await.unwrap();
+    std::fs::remove_file(&second).unwrap();
+    std::fs::rename(&aside, &second).unwrap();
+    disks.node.start_again().await.unwrap();
+    disks.until("used again", |plan| paper::warning_with(plan, "LostVolume").is_none()).await;
+    assert!(!disks.dir(1).await.replicas.is_empty());
 }

@@ -9,7 +9,7 @@ use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::kubernetes_node_state::KubernetesNode;
-use super::log_dirs_view::LogDirsView;
+use super::log_dirs_view::{FailedLogDirs, LogDirsView};
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView, TieredTopics};
 use super::operator_turns::Turn;
@@ -49,6 +49,8 @@ pub enum Answer {
     Drain(DrainView),
     /// What brokers say of their log directories.
     LogDirs(LogDirsView),
+    /// What those brokers said last that answered.
+    FailedLogDirs(FailedLogDirs),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),
     /// The topics with remote storage.

@@ -19,6 +19,7 @@ use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
 use super::default_quotas::{self, DefaultQuotas};
 use super::entity_operator;
+use super::failed_log_dirs;
 use super::foreign_additions;
 use super::jmx;
 use super::kafka_exporter;
@@ -69,9 +70,11 @@ pub(super) fn complete(
     now: Timestamp,
 ) -> Result<Plan, Vec<Problem>> {
     let options = live::plan_options(cluster, observed, now);
-    if let Some(need) = options.question(cluster, observed) {
+    let of_brokers = [options.question(cluster, observed), failed_log_dirs::need(cluster, observed)];
+    let of_brokers: Vec<Need> = of_brokers.into_iter().flatten().collect();
+    if !of_brokers.is_empty() {
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
-        return Ok(Plan::asking(vec![need]));
+        return Ok(Plan::asking(of_brokers));
     }
     let quotas = default_quotas::plan(cluster, observed);
     let agents = [plug_ins::need(cluster, observed), taking_up::need(cluster, certificates, observed, now)];
@@ -170,6 +173,7 @@ impl Draft<'_> {
         self.warnings.extend(self.drain.complaint.take().or(self.volumes.complaint.take()));
         self.plan.draining = self.drain.progress.take();
         self.warnings.extend(self.volumes.warnings.values().cloned());
+        self.warnings.extend(failed_log_dirs::warnings(self.cluster, self.observed));
         if self.drain.look_again || self.volumes.look_again {
             self.plan.look_again_in(DRAIN_LOOK_SECONDS);
         }

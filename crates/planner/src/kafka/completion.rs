@@ -58,6 +58,7 @@ impl Observation for Observed {
             }
             (Need::Drain(_), Answer::Drain(view)) => self.drain = Some(view),
             (Need::LogDirs(_), Answer::LogDirs(view)) => self.log_dirs = Some(view),
+            (Need::FailedLogDirs(_), Answer::FailedLogDirs(failed)) => self.failed_log_dirs = Some(failed),
             (need @ Need::BrokerConfigs(_), Answer::BrokerConfigs(configs)) => match &mut self.view {
                 Some(view) if !configs.is_empty() => view.broker_configs = configs,
                 _ => self.unanswered.push((need, Silence::new(SilenceKind::Late, "no broker answered"))),

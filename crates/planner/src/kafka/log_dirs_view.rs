@@ -14,6 +14,9 @@ pub const METADATA: &str = "metadata.log.dir";
 /// Replicas of a directory that an answer lists; it counts all of them.
 pub const MOST_LISTED: usize = 100;
 
+/// Log directories that brokers cannot use any more, by broker: their paths.
+pub type FailedLogDirs = BTreeMap<i32, BTreeSet<String>>;
+
 /// What brokers say. A broker that did not answer holds up nothing of the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogDirsView {

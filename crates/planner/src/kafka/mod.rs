@@ -18,6 +18,7 @@ pub mod drain_view;
 mod entity_operator;
 mod existing;
 pub mod exposed;
+mod failed_log_dirs;
 pub mod feature_view;
 mod features;
 mod foreign_additions;

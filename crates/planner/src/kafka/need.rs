@@ -46,6 +46,9 @@ pub enum Need {
     Drain(BTreeSet<i32>),
     /// What these brokers say of these of their log directories, by their paths. Answer: [`Answer::LogDirs`](super::answer::Answer::LogDirs).
     LogDirs(BTreeMap<i32, BTreeSet<String>>),
+    /// Which log directories these brokers cannot use any more: for each a mark of the present start of its container, since the next one
+    /// tries them again. Answer: [`Answer::FailedLogDirs`](super::answer::Answer::FailedLogDirs).
+    FailedLogDirs(BTreeMap<i32, String>),
     /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
     /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`](super::answer::Answer::BrokerConfigs).
     BrokerConfigs(BTreeMap<i32, String>),

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::agent::PlugIn;
 use api::conditions::reasons;
 use api::plug_in::{JARS_FOLDER, LIBS_FOLDER};
-use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster::{Cluster, Node, Pool, Warning};
 use super::config::agent;
 use super::need::Need;
 use super::observed::Observed;
+use super::pod_state;
 use crate::pod_words::is_ready;
 use crate::workload::plug_in_words;
-use api::names;
 
 /// The agents that have to be asked; `None`: none, or they do not answer.
 pub(super) fn need(cluster: &Cluster, observed: &Observed) -> Option<Need> {
@@ -22,7 +21,9 @@ pub(super) fn need(cluster: &Cluster, observed: &Observed) -> Option<Need> {
         for id in &pool.nodes {
             let name = cluster.pod_name(Node { id: *id, pool });
             let Some(pod) = observed.pods.get(&name).filter(|pod| is_ready(pod)) else { continue };
-            if let Some(started) = start_of(pod).filter(|_| !observed.agent_reports.contains_key(&name)) {
+            if let Some(started) =
+                pod_state::start_of_kafka(pod).filter(|_| !observed.agent_reports.contains_key(&name))
+            {
                 agents.insert(name, started);
             }
         }
@@ -30,13 +31,6 @@ pub(super) fn need(cluster: &Cluster, observed: &Observed) -> Option<Need> {
     // In one pass they are asked once: those that do not answer are left for the next.
     let asked = observed.unanswered.iter().any(|(need, _)| matches!(need, Need::AgentReports(_)));
     (!asked && !agents.is_empty()).then_some(Need::AgentReports(agents))
-}
-
-/// What tells one start of a pod's Kafka container from all others: another start may find other jars.
-fn start_of(pod: &Pod) -> Option<String> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let kafka = statuses.iter().find(|status| status.name == names::containers::KAFKA)?;
-    Some(format!("{}/{}", pod.metadata.uid.as_deref()?, kafka.restart_count))
 }
 
 /// A warning for each jar that pods of the pool run without.

@@ -35,6 +35,13 @@ pub fn kafka_runs(pod: &Pod) -> bool {
     pod_state::runs(pod, names::containers::KAFKA)
 }
 
+/// What tells one start of Kafka in a pod from all others: the next one may find other jars and other disks.
+pub(crate) fn start_of_kafka(pod: &Pod) -> Option<String> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let kafka = statuses.iter().find(|status| status.name == names::containers::KAFKA)?;
+    Some(format!("{}/{}", pod.metadata.uid.as_deref()?, kafka.restart_count))
+}
+
 /// Whether the pod is that of a broker.
 pub fn is_broker(pod: &Pod) -> bool {
     has_role(pod, api::labels::BROKER_ROLE)

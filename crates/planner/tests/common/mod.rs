@@ -34,7 +34,7 @@ use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::kubernetes_node_state::KubernetesNode;
-use planner::kafka::log_dirs_view::LogDirsView;
+use planner::kafka::log_dirs_view::{FailedLogDirs, LogDirsView};
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub drain: Option<DrainView>,
     /// What brokers say of their log directories, or why they do not.
     pub log_dirs: Result<LogDirsView, SilenceKind>,
+    /// Log directories that brokers cannot use; `None`: they do not say.
+    pub failed_log_dirs: Option<FailedLogDirs>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
     /// Which certificates pods use; others read theirs at the start alone.
@@ -154,6 +156,7 @@ impl World {
             tiered_topics: None,
             drain: None,
             log_dirs: Err(SilenceKind::Late),
+            failed_log_dirs: None,
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
             held_topics: None,
@@ -235,6 +238,9 @@ impl World {
                 Ok(view) => Answer::LogDirs(view.clone()),
                 Err(kind) => Answer::Unknown(Silence::new(*kind, "paper does not answer")),
             },
+            Need::FailedLogDirs(_) => {
+                self.failed_log_dirs.clone().map_or_else(unknown, Answer::FailedLogDirs)
+            }
             Need::Recoveries(pods) => {
                 let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
                 Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())
@@ -419,7 +425,8 @@ impl World {
         pod["metadata"]["creationTimestamp"] = json!(self.now.to_string());
         pod["metadata"]["uid"] = json!(format!("uid-{}", self.version));
         pod["spec"]["nodeName"] = json!("worker");
-        pod["status"] = json!({"phase": "Running", "conditions": [
+        let kafka = json!({"name": "kafka", "ready": true, "restartCount": 0, "image": "", "imageID": ""});
+        pod["status"] = json!({"phase": "Running", "containerStatuses": [kafka], "conditions": [
             {"type": "Ready", "status": "True", "lastTransitionTime": self.now.to_string()}]});
         Arc::new(serde_json::from_value(pod).unwrap())
     }

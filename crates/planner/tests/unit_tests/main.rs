@@ -28,6 +28,7 @@ mod every_path;
 mod evictions;
 mod examples;
 mod existing_nodes;
+mod failed_log_dirs;
 mod feature_levels;
 mod foreign_additions;
 mod held;

@@ -1,0 +1,188 @@
+//! Asks brokers which of their log directories they cannot use any more. No policy.
+//!
+//! For its answer a broker looks at each disk that it still uses, and one that hangs holds the thread that does so. So each broker is asked
+//! seldom and once, over connections of this question's own, and more and more seldom while it does not answer. What it said last counts
+//! until it says something else, or Kafka starts anew.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _, stream};
+use kafka_admin::{Admin, AdminError, ErrorCode, LogDir};
+use operator_runtime::queue::Queue;
+use operator_runtime::watch::ObjectRef;
+use planner::kafka::log_dirs_view::FailedLogDirs;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::late_answers::Patience;
+use crate::lock::lock;
+
+/// Longest time for the answer of a broker.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Brokers that are asked at a time.
+const AT_A_TIME: usize = 16;
+
+/// How long a broker that answered is not asked again, and how long at most a broker that does not answer.
+const PAUSE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
+
+/// Failed log directories of one broker that are taken note of. A pool has at most 100 volumes.
+const MOST_LOG_DIRS: usize = 100;
+
+/// The longest path of a log directory that is taken note of, in bytes: those of the pods have some forty.
+const LONGEST_PATH: usize = 256;
+
+/// What brokers said, by their ids.
+type Known = BTreeMap<i32, Broker>;
+
+/// A broker that was asked.
+#[derive(Debug)]
+struct Broker {
+    /// The start of its container that it was asked in.
+    start: String,
+    /// What it said last.
+    failed: BTreeSet<String>,
+    /// Questions in a row that it did not answer.
+    silent: u32,
+    /// When to ask it again.
+    again_at: Instant,
+}
+
+/// The brokers of all clusters.
+pub(crate) struct LogDirWatch {
+    known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
+    queue: Queue<ObjectRef>,
+}
+
+impl LogDirWatch {
+    /// `queue` gets the clusters whose brokers say something new after the pass that asked has gone on.
+    pub(crate) fn new(queue: &Queue<ObjectRef>) -> Self {
+        Self { known: Arc::default(), queue: queue.clone() }
+    }
+
+    /// What these brokers say, as far as they have. `brokers`: a mark of the present start of each. `look` asks brokers.
+    pub(crate) async fn failed<S>(
+        &self,
+        key: &ObjectRef,
+        brokers: &BTreeMap<i32, String>,
+        patience: &Patience,
+        look: impl FnOnce(Vec<i32>) -> S,
+    ) -> FailedLogDirs
+    where
+        S: Stream<Item = (i32, Result<Vec<LogDir>, AdminError>)> + Send + 'static,
+    {
+        let due = self.due(key, brokers);
+        if !due.is_empty() {
+            let (sender, answered) = oneshot::channel();
+            let (known, queue, key) = (Arc::clone(&self.known), self.queue.clone(), key.clone());
+            let answers = look(due.keys().copied().collect());
+            tokio::spawn(async move {
+                let (mut answers, mut is_news) = (pin!(answers), false);
+                while let Some((id, answer)) = answers.next().await {
+                    is_news |= due.get(&id).is_some_and(|start| note(&known, &key, id, start, answer));
+                }
+                // A pass that has gone on does not know it.
+                if sender.send(()).is_err() && is_news {
+                    queue.add(key);
+                }
+            });
+            // What came so far counts.
+            let _ = patience.wait(answered).await;
+        }
+        let all = lock(&self.known);
+        let of_cluster = all.get(key).into_iter().flatten();
+        let failed = of_cluster
+            .filter(|(id, broker)| brokers.get(*id) == Some(&broker.start) && !broker.failed.is_empty());
+        failed.map(|(id, broker)| (*id, broker.failed.clone())).collect()
+    }
+
+    /// The brokers that are to be asked now. They count as silent until they answer.
+    fn due(&self, key: &ObjectRef, brokers: &BTreeMap<i32, String>) -> BTreeMap<i32, String> {
+        let (mut all, now) = (lock(&self.known), Instant::now());
+        let known = all.entry(key.clone()).or_default();
+        // A broker that is not ready for a moment is not asked more often for that.
+        known.retain(|id, broker| {
+            brokers.get(id).map_or(now < broker.again_at, |start| *start == broker.start)
+        });
+        let is_due = |id: &i32| known.get(id).is_none_or(|broker| broker.again_at <= now);
+        let due: BTreeMap<i32, String> =
+            brokers.iter().filter(|(id, _)| is_due(id)).map(|(id, start)| (*id, start.clone())).collect();
+        for (id, start) in &due {
+            let new = || Broker { start: start.clone(), failed: BTreeSet::new(), silent: 0, again_at: now };
+            let broker = known.entry(*id).or_insert_with(new);
+            let pause = PAUSE.0.saturating_mul(1 << broker.silent.min(8)).min(PAUSE.1);
+            (broker.silent, broker.again_at) = (broker.silent.saturating_add(1), now + pause);
+        }
+        due
+    }
+
+    /// Forgets a cluster that is gone.
+    pub(crate) fn forget(&self, key: &ObjectRef) {
+        lock(&self.known).remove(key);
+    }
+}
+
+/// Notes what a broker answered; whether it is something new.
+fn note(
+    known: &Mutex<HashMap<ObjectRef, Known>>,
+    key: &ObjectRef,
+    id: i32,
+    start: &str,
+    answer: Result<Vec<LogDir>, AdminError>,
+) -> bool {
+    let dirs = match answer {
+        Ok(dirs) => dirs,
+        Err(error) => {
+            tracing::debug!(cluster = %key, broker = id, %error, "a broker does not say how its log directories are");
+            return false;
+        }
+    };
+    let failed = failed(&dirs);
+    let mut all = lock(known);
+    // A cluster that is gone is not remembered, nor what an earlier start of the broker said.
+    let of_cluster = all.get_mut(key);
+    let Some(broker) = of_cluster.and_then(|known| known.get_mut(&id)).filter(|broker| broker.start == start)
+    else {
+        return false;
+    };
+    let is_news = broker.failed != failed;
+    (broker.failed, broker.silent) = (failed, 0);
+    is_news
+}
+
+/// The directories that a broker cannot use. Other errors say nothing about a disk.
+pub fn failed(dirs: &[LogDir]) -> BTreeSet<String> {
+    let is_failed = |dir: &&LogDir| {
+        let is_storage = dir.error.as_ref().is_some_and(|error| error.code == ErrorCode::KAFKA_STORAGE_ERROR);
+        is_storage && dir.path.len() <= LONGEST_PATH
+    };
+    dirs.iter().filter(is_failed).take(MOST_LOG_DIRS).map(|dir| dir.path.clone()).collect()
+}
+
+/// Asks brokers, over connections that end with the last answer.
+pub fn look(
+    admin: &Admin,
+    brokers: Vec<i32>,
+) -> impl Stream<Item = (i32, Result<Vec<LogDir>, AdminError>)> + Send + use<> {
+    let admin = admin.within(DEADLINE);
+    let all = async move {
+        // Where they are; else each of the questions would begin with that.
+        if let Err(error) = admin.describe_cluster().await {
+            tracing::debug!(%error, "no broker says how its log directories are");
+            return stream::empty().left_stream();
+        }
+        let list = move |id: i32| {
+            let admin = admin.clone();
+            async move { (id, admin.list_log_dirs(id).await) }
+        };
+        stream::iter(brokers).map(list).buffer_unordered(AT_A_TIME).right_stream()
+    };
+    stream::once(all).flatten()
+}
+
+#[cfg(test)]
+#[path = "failed_log_dirs_tests.rs"]
+mod tests;
