@@ -11,7 +11,7 @@ proptest! {
 
     #[test]
     fn no_plan_takes_the_majority_and_the_voters_are_those_that_are_asked_for(
-        events in prop::collection::vec((0..8_u8, 2..11_i32, 0..6_i32, 0..8_usize), 4..24),
+        events in prop::collection::vec((0..11_u8, 2..11_i32, 0..6_i32, 0..8_usize), 4..24),
         replicas in 1..6_i32,
         others in 0..4_i32,
     ) {
@@ -28,7 +28,9 @@ proptest! {
                     let roles = if count % 2 == 0 { json!(["controller"]) } else { json!(["controller", "broker"]) };
                     played.world.pool(D, |pool| pool["spec"]["roles"] = roles);
                 }
-                _ => drop(played.late.insert(node)),
+                7 => drop(played.late.insert(node)),
+                8 | 9 => played.fall_behind(node % 3 != 0, node % 3 != 1),
+                _ => played.catch_up(),
             }
             let dies = [Dies::AtOnce, Dies::AfterObjects, Dies::AfterVotes].get(death).copied();
             for pass in 0..=count {
@@ -37,6 +39,7 @@ proptest! {
             }
         }
         played.silent = false;
+        played.catch_up();
         played.down.clear();
         played.late.clear();
         played.scale(C, replicas);
