@@ -1,48 +1,65 @@
-//! Nodes of a real Kafka that are given new certificates and another authority while they run.
+//! Nodes of a real Kafka that are given new certificates and another authority while they run. Afterwards every connection between them is
+//! cut and the active controller changes: what they find each other with are the new certificates alone.
+//!
+//! `KASTELLAN_KEY_REPLACEMENTS` says how often in a row; `make soak-certificates` does so eleven times.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
-use rustix::process::{Pid, Signal};
+use kafka_admin::{Admin, AdminConfig, NewTopic};
+use rustix::process::{Pid, Signal, kill_process};
+use support::relay::Relay;
 use support::{Agent, Authority, Container, DIRECTORY, free_ports, https, wait_for};
+use tokio::runtime::Runtime;
+
+/// How long a leaf is valid that ends while the test runs: longer than it takes to be taken up and replaced.
+const SHORT: Duration = Duration::from_secs(40);
 
 /// Ports of a node.
-#[derive(Clone, Copy)]
 struct Ports {
     controller: u16,
     replication: u16,
     plain: u16,
+    /// The ways of the other nodes to the first two.
+    ways: [Relay; 2],
+}
+
+impl Ports {
+    fn new() -> Self {
+        let [controller, replication, plain] = free_ports();
+        Self { controller, replication, plain, ways: [controller, replication].map(Relay::start) }
+    }
 }
 
 /// Three nodes that are broker and controller in one, with mTLS between them.
 struct Cluster {
     containers: Vec<Container>,
     ports: Vec<Ports>,
+    runtime: Runtime,
 }
 
 const DIRECTORIES: [&str; 3] = [DIRECTORY, "JEXY6aqzQY-32P5TStzaFw", "JEXY6aqzQY-32P5TStzaFA"];
 
+/// A topic whose partitions lie on all nodes.
+const TOPIC: &str = "orders";
+
 impl Cluster {
     fn new(authority: &Authority) -> Self {
-        let ports: Vec<Ports> = (0..3)
-            .map(|_| {
-                let [controller, replication, plain] = free_ports();
-                Ports { controller, replication, plain }
-            })
-            .collect();
-        let voters: Vec<String> =
-            (0..3).map(|id| format!("{id}@localhost:{}:{}", ports[id].controller, DIRECTORIES[id])).collect();
-        let bootstrap: Vec<String> =
-            ports.iter().map(|node| format!("localhost:{}", node.controller)).collect();
+        let ports: Vec<Ports> = (0..3).map(|_| Ports::new()).collect();
+        let way = |id: usize| format!("localhost:{}", ports[id].ways[0].port);
+        let voters: Vec<String> = (0..3).map(|id| format!("{id}@{}:{}", way(id), DIRECTORIES[id])).collect();
+        let bootstrap: Vec<String> = (0..3).map(way).collect();
         let containers =
-            (0..3).map(|id| node(id, ports[id], &voters.join(","), &bootstrap.join(","))).collect();
-        let cluster = Self { containers, ports };
+            (0..3).map(|id| node(id, &ports[id], &voters.join(","), &bootstrap.join(","))).collect();
+        let cluster = Self { containers, ports, runtime: Runtime::new().unwrap() };
         cluster.trust(&[authority]);
-        cluster.issue(authority);
+        cluster.issue(authority, None);
         cluster
     }
 
@@ -53,12 +70,15 @@ impl Cluster {
         }
     }
 
-    fn issue(&self, authority: &Authority) {
+    /// Gives each node a leaf, and returns that of the first.
+    fn issue(&self, authority: &Authority, end: Option<SystemTime>) -> (String, String) {
         for container in &self.containers {
-            let (key, certificate) = authority.issue("node");
+            let (key, certificate) = authority.issue_until("node", end);
             replace(container, "opt/kafka/node-certs/p.key", &key);
             replace(container, "opt/kafka/node-certs/p.crt", &certificate);
         }
+        let first = &self.containers[0];
+        (first.read("opt/kafka/node-certs/p.key"), first.read("opt/kafka/node-certs/p.crt"))
     }
 
     /// Waits until all nodes say that the file, as it is now, is in use on every connection.
@@ -72,26 +92,67 @@ impl Cluster {
         }
     }
 
-    /// Makes a topic with a replica on each of two nodes, through the node `via`: leaders, followers and the quorum take part.
-    fn make_topic(&self, via: usize, name: &str) -> bool {
-        let output = Command::new("java")
-            .args([
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                &support::class_path(),
-                "org.apache.kafka.tools.TopicCommand",
-            ])
-            .args([
-                "--bootstrap-server",
-                &format!("localhost:{}", self.ports[via].plain),
-                "--create",
-                "--topic",
-                name,
-            ])
-            .args(["--partitions", "2", "--replication-factor", "2"])
-            .output()
-            .unwrap();
-        output.status.success()
+    /// Asks one node, which may stand still.
+    fn ask<T>(&self, node: usize, call: impl AsyncFnOnce(Admin) -> Option<T>) -> Option<T> {
+        let config = AdminConfig::brokers([format!("localhost:{}", self.ports[node].plain)])
+            .with_request_timeout(Duration::from_secs(4));
+        self.runtime.block_on(async { call(Admin::new(config).unwrap()).await })
+    }
+
+    /// Makes the topic: leaders, followers and the quorum take part.
+    fn make_topic(&self) {
+        let topic = NewTopic { partitions: Some(6), replication_factor: Some(3), ..NewTopic::new(TOPIC) };
+        wait_for("the topic", || {
+            self.ask(0, async |admin| {
+                admin.create_topics(vec![topic.clone()], false).await.ok()?.remove(TOPIC)?.ok()
+            })
+        });
+    }
+
+    /// The active controller, as a node knows it.
+    fn leader(&self, asked: usize) -> Option<usize> {
+        let leader = self.ask(asked, async |admin| admin.describe_quorum().await.ok()?.leader_id)?;
+        usize::try_from(leader).ok()
+    }
+
+    /// Waits until every node has all of the metadata, and every partition is in sync on all nodes.
+    fn wait_until_whole(&self) {
+        wait_for("a quorum of all nodes and partitions in sync", || {
+            self.ask(0, async |admin| {
+                let quorum = admin.describe_quorum().await.ok()?;
+                let now = quorum.leader_caught_up_ms()?;
+                let level =
+                    quorum.voters.iter().filter(|voter| voter.behind_ms(now).is_some_and(|ms| ms < 2000));
+                let topics: BTreeMap<_, _> = admin.list_topics().await.ok()?;
+                let mut partitions = topics.get(TOPIC)?.partitions.iter();
+                let in_sync = partitions.all(|one| one.isr.len() == 3 && one.leader.is_some());
+                (level.count() == 3 && in_sync).then_some(())
+            })
+        });
+    }
+
+    /// Cuts every connection between the nodes, and has another one lead the quorum: the one that leads stands still for a while.
+    fn shake(&self, agents: &[Agent]) {
+        for way in self.ports.iter().flat_map(|node| &node.ways) {
+            way.cut();
+        }
+        self.wait_until_whole();
+        let leader = wait_for("the active controller", || self.leader(0));
+        let other = (leader + 1) % 3;
+        let process = agents[leader].jvm().unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        wait_for("another active controller", || self.leader(other).filter(|now| *now != leader));
+        kill_process(process, Signal::CONT).unwrap();
+        for way in self.ports.iter().flat_map(|node| &node.ways) {
+            way.cut();
+        }
+        self.wait_until_whole();
+    }
+
+    /// Whether each listener of each node takes a client. `servers` is the authority of the nodes.
+    fn take(&self, servers: &Authority, client: &(String, String)) -> Vec<bool> {
+        let ports = self.ports.iter().flat_map(|node| [node.controller, node.replication]);
+        ports.map(|port| is_taken(port, servers, client)).collect()
     }
 }
 
@@ -101,14 +162,15 @@ fn replace(container: &Container, path: &str, content: &str) {
     std::fs::rename(container.path(&format!("{path}.next")), container.path(path)).unwrap();
 }
 
-fn node(id: usize, ports: Ports, voters: &str, bootstrap: &str) -> Container {
+fn node(id: usize, ports: &Ports, voters: &str, bootstrap: &str) -> Container {
     let container = Container::new().with_kafka();
     let at = |path: &str| container.text(path);
     let jar = container.path("opt/kastellan/kastellan-tls.jar");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/tls-jar.sh");
     let made = Command::new(script).arg(support::libs()).arg(&jar).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let Ports { controller, replication, plain } = ports;
+    let Ports { controller, replication, plain, ways } = ports;
+    let [controller_way, replication_way] = ways.each_ref().map(|way| way.port);
     let data = at("data/kafka-log");
     let agent = format!(
         r#"{{"nodeId":{id},"podName":"test-{id}","roles":["controller","broker"],
@@ -126,7 +188,7 @@ fn node(id: usize, ports: Ports, voters: &str, bootstrap: &str) -> Container {
         "node.id={id}\nprocess.roles=broker,controller\ncontroller.listener.names=CONTROLPLANE-9090\n\
          controller.quorum.bootstrap.servers={bootstrap}\n\
          listeners=CONTROLPLANE-9090://127.0.0.1:{controller},REPLICATION-9091://127.0.0.1:{replication},PLAIN-9092://127.0.0.1:{plain}\n\
-         advertised.listeners=CONTROLPLANE-9090://localhost:{controller},REPLICATION-9091://localhost:{replication},PLAIN-9092://localhost:{plain}\n\
+         advertised.listeners=CONTROLPLANE-9090://localhost:{controller_way},REPLICATION-9091://localhost:{replication_way},PLAIN-9092://localhost:{plain}\n\
          listener.security.protocol.map=CONTROLPLANE-9090:SSL,REPLICATION-9091:SSL,PLAIN-9092:PLAINTEXT\n\
          inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={data}\nlog.dirs={data}\n\
          offsets.topic.replication.factor=1\nlog.cleaner.dedupe.buffer.size=33554432\n"
@@ -155,50 +217,53 @@ fn is_taken(port: u16, servers: &Authority, client: &(String, String)) -> bool {
 }
 
 #[test]
-fn another_authority_and_new_keys_take_effect_on_every_connection_without_a_restart() {
-    let (former, present) = (Authority::new(), Authority::new());
+fn new_leaves_and_another_authority_take_effect_on_every_connection_without_a_restart() {
+    let rounds = std::env::var("KASTELLAN_KEY_REPLACEMENTS").map_or(1, |text| text.parse().unwrap());
+    let (leaf, trust) = ("opt/kafka/node-certs/p.crt", "opt/kafka/trust-bundle/cluster-ca.crt");
+    let mut former = Authority::new();
     let cluster = Cluster::new(&former);
     let mut agents: Vec<Agent> = cluster.containers.iter().map(Container::start).collect();
     for agent in &mut agents {
         agent.wait_for_state(3);
     }
     let processes: Vec<Pid> = agents.iter().map(|agent| agent.jvm().unwrap()).collect();
-    let (leaf, trust) = ("opt/kafka/node-certs/p.crt", "opt/kafka/trust-bundle/cluster-ca.crt");
     cluster.wait_for_use(&agents, leaf);
-    assert!(cluster.make_topic(0, "before"));
-    let client_of_former = former.issue("client");
-    assert!(is_taken(cluster.ports[0].replication, &former, &client_of_former));
+    cluster.make_topic();
 
     // A key that does not belong to its certificate is not taken.
-    replace(&cluster.containers[0], "opt/kafka/node-certs/p.key", &present.issue("node").0);
+    replace(&cluster.containers[0], "opt/kafka/node-certs/p.key", &former.issue("node").0);
     wait_for("the agent's complaint", || {
         agents[0].output().contains("does not belong to the certificate").then_some(())
     });
 
-    cluster.trust(&[&former, &present]);
-    cluster.wait_for_use(&agents, trust);
-    cluster.issue(&present);
-    cluster.wait_for_use(&agents, leaf);
-    cluster.trust(&[&present]);
-    cluster.wait_for_use(&agents, trust);
+    for round in 1..=rounds {
+        // A renewal, and the leaf of before ends.
+        let end = SystemTime::now() + SHORT;
+        let ending = cluster.issue(&former, Some(end));
+        cluster.wait_for_use(&agents, leaf);
+        assert_eq!(cluster.take(&former, &ending), [true; 6]);
+        let renewed = cluster.issue(&former, None);
+        cluster.wait_for_use(&agents, leaf);
+        wait_for("the end of the leaf", || (SystemTime::now() > end + Duration::from_secs(1)).then_some(()));
+        cluster.shake(&agents);
+        assert_eq!(cluster.take(&former, &ending), [false; 6], "its time is over");
+        assert_eq!(cluster.take(&former, &renewed), [true; 6]);
 
-    let client_of_present = present.issue("client");
-    for ports in &cluster.ports {
-        for port in [ports.controller, ports.replication] {
-            assert!(is_taken(port, &present, &client_of_present), "{port} takes the present authority");
-            assert!(!is_taken(port, &present, &client_of_former), "{port} takes no former one");
-        }
-    }
-    assert_eq!(agents.iter().map(|agent| agent.jvm().unwrap()).collect::<Vec<_>>(), processes, "no restart");
+        // Another authority, and the one of before is trusted no longer.
+        let present = Authority::new();
+        cluster.trust(&[&former, &present]);
+        cluster.wait_for_use(&agents, trust);
+        let replaced = cluster.issue(&present, None);
+        cluster.wait_for_use(&agents, leaf);
+        cluster.trust(&[&present]);
+        cluster.wait_for_use(&agents, trust);
+        cluster.shake(&agents);
+        assert_eq!(cluster.take(&present, &renewed), [false; 6], "its authority is gone");
+        assert_eq!(cluster.take(&present, &replaced), [true; 6]);
 
-    // Whoever leads the quorum stops, one after the other: the others find each other with new connections.
-    for (stopped, other) in [(0, 1), (1, 2), (2, 0)] {
-        agents[stopped].signal(Signal::TERM);
-        agents[stopped].wait_for_exit();
-        wait_for("a topic without the stopped node", || {
-            cluster.make_topic(other, &format!("without-{stopped}")).then_some(())
-        });
-        agents[stopped] = cluster.containers[stopped].start();
-        agents[stopped].wait_for_state(3);
+        let now: Vec<Pid> = agents.iter().map(|agent| agent.jvm().unwrap()).collect();
+        assert_eq!(now, processes, "no restart");
+        println!("{round} of {rounds}: another leaf and another authority are in use, and nothing else is");
+        former = present;
     }
 }

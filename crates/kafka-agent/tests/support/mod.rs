@@ -1,6 +1,8 @@
 //! A container's file-system in a temporary directory, and the agent in it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod relay;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -234,9 +236,17 @@ impl Authority {
 
     /// A key and a certificate, in PEM.
     pub(crate) fn issue(&self, name: &str) -> (String, String) {
+        self.issue_until(name, None)
+    }
+
+    /// A key and a certificate that ends at a time, in PEM; `None`: in a far future.
+    pub(crate) fn issue_until(&self, name: &str, end: Option<SystemTime>) -> (String, String) {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = rcgen::CertificateParams::new(names).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        if let Some(end) = end {
+            params.not_after = end.into();
+        }
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (key.serialize_pem(), certificate.pem())
