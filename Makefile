@@ -15,6 +15,7 @@ SOAK_KIB := 4194304
 # What once lost records, in one of two runs.
 SOAK_TESTS ?= a_cluster_without_disks
 SOAK_RUNS ?= 8
+SOAK_ROUNDS ?= 11
 TARGET := x86_64-unknown-linux-gnu
 # librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
 # The linker (Rust's own LLD) folds functions of equal code, which generics make many of, and packs relocations.
@@ -25,7 +26,7 @@ export CLUSTER NODES
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: ## Start Kubernetes, install the chart, run the quick start; leaves everything running
@@ -54,6 +55,11 @@ soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning
 .PHONY: soak-e2e
 soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS times; prints a table
 	@SOAK_TESTS='$(SOAK_TESTS)' SOAK_RUNS='$(SOAK_RUNS)' e2e/e2e.sh
+
+.PHONY: soak-certificates
+soak-certificates: prerequisites ## Renew and replace the certificates of a real Kafka SOAK_ROUNDS times in a row
+	@e2e/kubernetes/build.sh kafka
+	KASTELLAN_KEY_REPLACEMENTS='$(SOAK_ROUNDS)' cargo test --locked -p kafka-agent --test kafka_agent -- certificates --nocapture
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd

@@ -80,6 +80,7 @@ pub(crate) fn follow(
     let certificate = start(&settings.ca_cert_secret, keys::CA_CRT);
     let key = settings.ca_key_secret.clone().map(|name| (start(&name, keys::CA_KEY), name));
     let certificate_name = settings.ca_cert_secret.clone();
+    let trusted = settings.ca_trusted.clone();
     let shutdown = shutdown.clone();
     let following = async move {
         certificate.ready().await;
@@ -88,7 +89,7 @@ pub(crate) fn follow(
         }
         loop {
             let key = key.as_ref().map(|(key, name)| (name.as_str(), key));
-            let current = load((&certificate_name, &certificate), key);
+            let current = load((&certificate_name, &certificate), key, trusted.as_deref());
             if let Err(problem) = &current {
                 tracing::error!(%problem, "the clients CA cannot be used; waiting for its Secrets to change");
             }
@@ -105,7 +106,8 @@ pub(crate) fn follow(
 
 type Entry = Cache<Part>;
 
-fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>) -> Current {
+/// `trusted`: the thumbprint of the authority that every broker trusts, where not the Secret with the certificate says it.
+fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>, trusted: Option<&str>) -> Current {
     let text_of = |(name, cache): (&str, &Entry), entry: &str| {
         let found = cache.list().into_iter().next().ok_or(format!("Secret {name} does not exist"))?;
         let text = found.text.clone().ok_or(format!("Secret {name} has no key {entry}"))?;
@@ -123,7 +125,8 @@ fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>) -> Current {
             Signer::Own(Box::new(authority))
         }
     };
-    let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
+    let of_secret = || certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
+    let told = trusted.map(str::to_owned).or_else(of_secret);
     // Where no annotation tells, as beside an operator that runs alone, no certificate waits.
     let first = &chain.first().info;
     let trusted = told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint);

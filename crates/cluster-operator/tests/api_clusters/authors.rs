@@ -27,6 +27,8 @@ fn forbidden() -> Vec<(&'static str, Value)> {
         ("env", json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])),
         ("env", json!([{"name": "LD_PRELOAD", "value": "/mnt/x/a.so"}])),
         ("env", json!([{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/mnt/x/a.jar"}])),
+        ("issuerRef", json!({"name": "everybodys", "kind": "ClusterIssuer"})),
+        ("issuerRef", json!({"name": "everybodys", "kind": "Issuer", "group": "example.com"})),
     ]
 }
 
@@ -162,6 +164,8 @@ async fn the_policy_keeps_out_what_is_more_than_kafka_and_leaves_the_rest_alone(
     let environment = json!([{"name": "A", "value": "b"}]);
     let harmless = with(kafka, "/spec/kafka/template/kafkaContainer/env", &environment);
     write(&author, kafka, &harmless, true).await.unwrap();
+    let own = with(kafka, "/spec/clientsCa/certManager/issuerRef", &json!({"name": "own", "kind": "Issuer"}));
+    write(&author, kafka, &own, true).await.unwrap();
     // The same in the pod of a build, which has the credentials of a registry.
     let connect = kinds.iter().find(|kind| kind.resource.kind == "KafkaConnect").unwrap();
     let path = json!([{"name": "PATH", "value": "/mnt/mine"}]);

@@ -178,3 +178,29 @@ fn a_validity_that_no_certificate_can_express_is_refused() {
     assert!(message.contains("spec.clusterCa.validityDays: 3000000 "), "{message}");
     assert!(message.contains("spec.clientsCa.validityDays: 2147483647 "), "{message}");
 }
+
+#[test]
+fn users_are_told_when_every_pod_trusts_a_supplied_authority() {
+    let mut world = supplied();
+    let (first, second) = (authority("first", 3000), authority("second", 3000));
+    supply_both(&mut world, &first, "0");
+    let mut cluster = AtWork::settled(world);
+    // The operator made the authority that was there before, and what it said of it stands in the Secret of the user's.
+    cluster.world.annotate_secret("my-clients-ca-cert", "kastellan.io/trusted-by-all-pods", "of before");
+    let told = |cluster: &AtWork| {
+        let deployment = &cluster.world.observed.deployments["my-entity-operator"];
+        let containers =
+            serde_json::to_value(&**deployment).unwrap()["spec"]["template"]["spec"]["containers"].clone();
+        let variables = containers.as_array().unwrap().iter().flat_map(|one| one["env"].as_array().unwrap());
+        let mut all = variables.filter(|one| one["name"] == "KASTELLAN_TRUSTED_CLIENTS_CA");
+        all.next().unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let thumbprint = |of: &Authority| pki::parse_certificate(of.certificate()).unwrap().sha256_thumbprint;
+    cluster.pass();
+    assert_eq!(told(&cluster), thumbprint(&first));
+    supply_both(&mut cluster.world, &second, "0");
+    cluster.pass();
+    assert_eq!(told(&cluster), "none");
+    cluster.settle();
+    assert_eq!(told(&cluster), thumbprint(&second));
+}

@@ -293,3 +293,42 @@ async fn a_new_certificate_waits_until_all_pods_trust_its_authority() {
     signed_by("early", w.node.ca_pem()).await;
     w.with_certificate(&w.secret("early").await).describe_cluster().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_authority_that_the_user_supplies_a_variable_says_whether_all_pods_trust_it() {
+    let mut w = World::own().await;
+    let thumbprint = |pem: &str| pki::parse_certificate(&CertificatePem::new(pem)).unwrap().sha256_thumbprint;
+    let trusted = "KASTELLAN_TRUSTED_CLIENTS_CA";
+    let of_before = thumbprint(w.node.ca_pem());
+    w.set(trusted, &of_before);
+    w.start_operator().await;
+    let tls = || json!({"authentication": {"type": "tls"}});
+    w.create("early", tls()).await;
+    w.ready("early").await;
+    let before = w.secret("early").await;
+    let other = Authority::new("another-ca").unwrap();
+    // What the Secret says is of the time when the operator kept it.
+    let stale = json!({"metadata": {"annotations": {"kastellan.io/trusted-by-all-pods": thumbprint(other.certificate())}}});
+    w.secrets.patch("my-clients-ca-cert", &PatchParams::default(), &Patch::Merge(stale)).await.unwrap();
+    w.change_secret("my-clients-ca", &[("ca.key", other.key().as_bytes())]).await;
+    w.change_secret("my-clients-ca-cert", &[("ca.crt", other.certificate().as_bytes())]).await;
+    let secrets = w.secrets.clone();
+    let is_signed = async |name: &str| {
+        wait::until(DEADLINE, "there is a certificate of the authority", || async {
+            let data = secrets.get_opt(name).await.unwrap()?.data?;
+            (data.get("ca.crt")?.0 == other.certificate().as_bytes()).then_some(())
+        })
+        .await
+        .unwrap();
+    };
+    w.create("late", tls()).await;
+    is_signed("late").await;
+    w.patch("early", json!({"spec": {"quotas": {"producerByteRate": 5}}})).await;
+    w.ready("early").await;
+    assert!(w.secret("early").await == before, "a certificate was made that no node trusts");
+
+    w.stop_operator().await;
+    w.set(trusted, &thumbprint(other.certificate()));
+    w.start_operator().await;
+    is_signed("early").await;
+}

@@ -28,19 +28,20 @@ const TOPIC_CONFIG: &str = "entity-topic-operator-metrics-and-logging";
 /// The logging of the user operator.
 const USER_CONFIG: &str = "entity-user-operator-metrics-and-logging";
 
-/// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `live` is the Deployment that
-/// is there.
+/// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `trusted_clients_ca` is the thumbprint of the
+/// clients CA that every pod of Kafka trusts; `live` is the Deployment that is there.
 pub(crate) fn deployment(
     cluster: &Cluster,
     entity: &EntityOperator,
     started_with: &Pairs,
+    trusted_clients_ca: &str,
     settings: &PlanSettings,
     live: Option<&Deployment>,
 ) -> DesiredObject {
     let name = names::entity_operator::deployment(&cluster.name);
     let template = entity.templates.pod.as_ref();
     let mut containers = Vec::new();
-    for section in sections(cluster, entity, settings) {
+    for section in sections(cluster, entity, trusted_clients_ca, settings) {
         let mut container = section.container;
         container::apply_template(&mut container, section.template);
         containers.push(container);
@@ -75,7 +76,7 @@ pub(crate) fn deployment(
 /// What the pod has whatever the templates say.
 pub(crate) fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanSettings) -> Taken {
     let mut taken = Taken { volumes: volume::names(&volumes_of(cluster, entity, None)), ..Taken::default() };
-    for section in sections(cluster, entity, settings) {
+    for section in sections(cluster, entity, "", settings) {
         taken.variables.insert(section.name, container::variable_names(&section.container));
     }
     taken
@@ -89,7 +90,12 @@ struct Section<'a> {
     template: Option<&'a ContainerTemplate>,
 }
 
-fn sections<'a>(cluster: &Cluster, entity: &'a EntityOperator, settings: &PlanSettings) -> Vec<Section<'a>> {
+fn sections<'a>(
+    cluster: &Cluster,
+    entity: &'a EntityOperator,
+    trusted_clients_ca: &str,
+    settings: &PlanSettings,
+) -> Vec<Section<'a>> {
     let topic = entity.topic.as_ref().map(|topic| Section {
         name: "topicOperatorContainer",
         container: topic_operator(cluster, topic, settings),
@@ -97,7 +103,7 @@ fn sections<'a>(cluster: &Cluster, entity: &'a EntityOperator, settings: &PlanSe
     });
     let user = entity.user.as_ref().map(|user| Section {
         name: "userOperatorContainer",
-        container: user_operator(cluster, user, entity, settings),
+        container: user_operator(cluster, user, entity, trusted_clients_ca, settings),
         template: entity.templates.user_operator_container.as_ref(),
     });
     topic.into_iter().chain(user).collect()
@@ -167,6 +173,7 @@ fn user_operator(
     cluster: &Cluster,
     container: &EntityContainer,
     entity: &EntityOperator,
+    trusted_clients_ca: &str,
     settings: &PlanSettings,
 ) -> Container {
     let supports_acls = match &cluster.authorization {
@@ -190,6 +197,12 @@ fn user_operator(
                 (user_env::CM_ISSUER_GROUP, issuer.group),
             ]);
         }
+    }
+    if cluster.clients_ca.is_supplied() {
+        // Nothing is written into the user's Secret, which says this of other authorities.
+        let none = "none";
+        let trusted = if trusted_clients_ca.is_empty() { none } else { trusted_clients_ca };
+        variables.push((user_env::CA_TRUSTED, trusted.to_owned()));
     }
     variables.extend([
         (user_env::CA_CERT_NAME, names::clients_ca_cert_secret(&cluster.name)),

@@ -1,14 +1,11 @@
 //! The agent with a real worker of Kafka Connect and a real Kafka: trust, certificate and password out of files, the
 //! configuration providers, a connector that moves lines, and the end.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
-
-mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use crate::support::{Authority, Container, DIRECTORY, free_ports, libs, wait_for};
 use rustix::process::Signal;
-use support::{Authority, Container, DIRECTORY, free_ports, libs, wait_for};
 
 /// A password that nothing but careful escaping brings through properties and JAAS.
 const PASSWORD: &str = r#"a"b\c'd=e #f"#;

@@ -1,17 +1,14 @@
 //! Formatting by the agent against formatting by Kafka's own storage tool.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::{CLUSTER, DIRECTORY};
 use kafka_agent::config::AgentConfig;
 use kafka_agent::storage::apply::{Formatting, StorageTool, format_natively, tool_arguments};
 use kafka_agent::storage::plan::StoragePlan;
 use kafka_agent::storage::{METADATA_LOG, checkpoint, features, meta};
-use support::{CLUSTER, DIRECTORY};
 
 const LISTENER: &str = "CONTROLPLANE-9090";
 
@@ -77,7 +74,7 @@ fn compare(release: &features::Release, roles: &str, static_voters: bool, initia
     }
     let tool = StorageTool {
         program: "java".into(),
-        class_path: support::class_path(),
+        class_path: crate::support::class_path(),
         server_properties: server_properties(theirs.path(), roles, quorum),
     };
     let arguments = tool_arguments(&plan(&other), &other, &formatting, &tool);

@@ -1,5 +1,4 @@
 //! Properties as the agent writes and reads them against Java's own.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -2,9 +2,6 @@
 //! cut and the active controller changes: what they find each other with are the new certificates alone.
 //!
 //! `KASTELLAN_KEY_REPLACEMENTS` says how often in a row; `make soak-certificates` does so eleven times.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,10 +9,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use crate::support::relay::Relay;
+use crate::support::{Agent, Authority, Container, DIRECTORY, free_ports, https, wait_for};
 use kafka_admin::{Admin, AdminConfig, NewTopic};
 use rustix::process::{Pid, Signal, kill_process};
-use support::relay::Relay;
-use support::{Agent, Authority, Container, DIRECTORY, free_ports, https, wait_for};
 use tokio::runtime::Runtime;
 
 /// How long a leaf is valid that ends while the test runs: longer than it takes to be taken up and replaced.
@@ -133,20 +130,27 @@ impl Cluster {
 
     /// Cuts every connection between the nodes, and has another one lead the quorum: the one that leads stands still for a while.
     fn shake(&self, agents: &[Agent]) {
-        for way in self.ports.iter().flat_map(|node| &node.ways) {
-            way.cut();
-        }
+        self.cut(0..3);
         self.wait_until_whole();
         let leader = wait_for("the active controller", || self.leader(0));
         let other = (leader + 1) % 3;
         let process = agents[leader].jvm().unwrap();
         kill_process(process, Signal::STOP).unwrap();
-        wait_for("another active controller", || self.leader(other).filter(|now| *now != leader));
+        wait_for("another active controller", || {
+            // Nobody is to wait for its answers.
+            self.cut([leader]);
+            self.leader(other).filter(|now| *now != leader)
+        });
         kill_process(process, Signal::CONT).unwrap();
-        for way in self.ports.iter().flat_map(|node| &node.ways) {
+        self.cut(0..3);
+        self.wait_until_whole();
+    }
+
+    /// Cuts every connection between others and these nodes.
+    fn cut(&self, nodes: impl IntoIterator<Item = usize>) {
+        for way in nodes.into_iter().flat_map(|node| &self.ports[node].ways) {
             way.cut();
         }
-        self.wait_until_whole();
     }
 
     /// Whether each listener of each node takes a client. `servers` is the authority of the nodes.
@@ -167,7 +171,7 @@ fn node(id: usize, ports: &Ports, voters: &str, bootstrap: &str) -> Container {
     let at = |path: &str| container.text(path);
     let jar = container.path("opt/kastellan/kastellan-tls.jar");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/tls-jar.sh");
-    let made = Command::new(script).arg(support::libs()).arg(&jar).output().unwrap();
+    let made = Command::new(script).arg(crate::support::libs()).arg(&jar).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let Ports { controller, replication, plain, ways } = ports;
     let [controller_way, replication_way] = ways.each_ref().map(|way| way.port);

@@ -1,14 +1,11 @@
 //! The agent with a real Kafka: formats, starts, tells how it is, stops, starts again.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
-
-mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
+use crate::support::{Authority, Container, DIRECTORY, free_ports, https, wait_for};
 use rustix::process::Signal;
-use support::{Authority, Container, DIRECTORY, free_ports, https, wait_for};
 
 /// A node that is broker and controller in one, with mTLS on its internal listeners as in a real pod.
 struct Node {
@@ -84,7 +81,7 @@ impl Node {
             .args([
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
-                &support::class_path(),
+                &crate::support::class_path(),
                 "org.apache.kafka.tools.TopicCommand",
             ])
             .args(["--bootstrap-server", &format!("localhost:{}", self.plain), "--create", "--topic", "t"])

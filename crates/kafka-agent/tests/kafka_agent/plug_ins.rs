@@ -1,15 +1,12 @@
 //! The agent with a real Kafka and the real jars that options of a Kafka resource ask for, and without them.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
-
-mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use crate::support::{Agent, Container, DIRECTORY, class_path, free_ports, libs, wait_for};
 use rustix::process::Signal;
-use support::{Agent, Container, DIRECTORY, class_path, free_ports, libs, wait_for};
 
 /// Bytes per second that producers may send.
 const PRODUCE: u64 = 262_144;
