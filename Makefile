@@ -59,7 +59,7 @@ soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS t
 .PHONY: soak-certificates
 soak-certificates: prerequisites ## Renew and replace the certificates of a real Kafka SOAK_ROUNDS times in a row
 	@e2e/kubernetes/build.sh kafka
-	KASTELLAN_KEY_REPLACEMENTS='$(SOAK_ROUNDS)' cargo test --locked -p kafka-agent --test kafka_agent -- certificates --nocapture
+	KASTELLAN_CERTIFICATE_ROUNDS='$(SOAK_ROUNDS)' cargo test --locked -p kafka-agent --test kafka_agent -- certificates --nocapture
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd

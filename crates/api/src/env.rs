@@ -250,8 +250,10 @@ pub mod user_operator {
     /// Who signs the certificates of users: `strimzi.io`, the default, or `cert-manager.io`.
     pub const CA_TYPE: &str = "STRIMZI_CA_TYPE";
     /// Thumbprint of the clients CA that every pod of Kafka trusts (SHA-256, as in the annotation `kastellan.io/trusted-by-all-pods`, in
-    /// whose place it counts), or `none`; only where the user supplies the authority.
-    pub const CA_TRUSTED: &str = "KASTELLAN_TRUSTED_CLIENTS_CA";
+    /// whose place it counts), or [`TRUSTED_CLIENTS_CA_NONE`]; only where the user supplies the authority.
+    pub const TRUSTED_CLIENTS_CA: &str = "KASTELLAN_TRUSTED_CLIENTS_CA";
+    /// [`TRUSTED_CLIENTS_CA`] where there is no clients CA that every pod trusts.
+    pub const TRUSTED_CLIENTS_CA_NONE: &str = "none";
     /// Name of the issuer of cert-manager.
     pub const CM_ISSUER_NAME: &str = "STRIMZI_CM_ISSUER_NAME";
     /// Kind of the issuer; the default is `Issuer`.

@@ -210,8 +210,8 @@ impl Admin {
         }
     }
 
-    /// Sends a request once, within the time limit: for a question that may take what it asks for, and is not to take it twice. A failure
-    /// leaves the connection and what is known of the nodes as they are.
+    /// Sends a request once, within the time limit, without another attempt: for requests that can block a thread of the broker, where another
+    /// attempt would block a second one. A failure leaves the connection and what is known of the nodes as they are.
     pub(crate) async fn call_once<R>(
         &self,
         name: &'static str,

@@ -117,9 +117,9 @@ impl Admin {
     ///
     /// # Errors
     /// Why the broker did not tell within the time limit of the client.
-    pub async fn list_log_dirs(&self, broker: i32) -> Result<Vec<LogDir>, AdminError> {
+    pub async fn describe_log_dirs_without_replicas(&self, broker: i32) -> Result<Vec<LogDir>, AdminError> {
         let request = DescribeLogDirsRequest::default().with_topics(Some(Vec::new()));
-        let call = "list log dirs";
+        let call = "describe log dirs";
         let answer = self.call_once(call, Route::Node(broker), request).await?;
         check(answer.error_code, None).map_err(|error| AdminError::Api { call, error })?;
         without_replicas(broker, &answer.results)

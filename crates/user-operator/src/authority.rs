@@ -80,7 +80,7 @@ pub(crate) fn follow(
     let certificate = start(&settings.ca_cert_secret, keys::CA_CRT);
     let key = settings.ca_key_secret.clone().map(|name| (start(&name, keys::CA_KEY), name));
     let certificate_name = settings.ca_cert_secret.clone();
-    let trusted = settings.ca_trusted.clone();
+    let trusted = settings.trusted_clients_ca.clone();
     let shutdown = shutdown.clone();
     let following = async move {
         certificate.ready().await;
@@ -106,7 +106,7 @@ pub(crate) fn follow(
 
 type Entry = Cache<Part>;
 
-/// `trusted`: the thumbprint of the authority that every broker trusts, where not the Secret with the certificate says it.
+/// `trusted`: thumbprint of the clients CA that every broker trusts; `None`: an annotation of the Secret with the certificate says it.
 fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>, trusted: Option<&str>) -> Current {
     let text_of = |(name, cache): (&str, &Entry), entry: &str| {
         let found = cache.list().into_iter().next().ok_or(format!("Secret {name} does not exist"))?;
@@ -127,7 +127,7 @@ fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>, trusted: Optio
     };
     let of_secret = || certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
     let told = trusted.map(str::to_owned).or_else(of_secret);
-    // Where no annotation tells, as beside an operator that runs alone, no certificate waits.
+    // Where neither a variable nor an annotation tells, as beside an operator that runs alone, no certificate waits.
     let first = &chain.first().info;
     let trusted = told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint);
     let hash = secret_view::hash(&text);

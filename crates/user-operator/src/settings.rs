@@ -40,8 +40,8 @@ Resources
 Certificates and passwords
   STRIMZI_CA_NAMESPACE                      namespace of the CA and TLS Secrets (STRIMZI_NAMESPACE)
   STRIMZI_CA_TYPE                           who signs: strimzi.io, this operator, or cert-manager.io (strimzi.io)
-  KASTELLAN_TRUSTED_CLIENTS_CA              SHA-256 thumbprint of the clients CA that every broker trusts, in place of what its Secret says;
-                                            until it is that of the present one, no certificate is signed for a user who has one
+  KASTELLAN_TRUSTED_CLIENTS_CA              SHA-256 thumbprint of the clients CA that every broker trusts, or none, in place of what the
+                                            Secret of the CA says; until it is that of the present one, users keep their certificates
   STRIMZI_CM_ISSUER_NAME                    the issuer of cert-manager; also STRIMZI_CM_ISSUER_KIND (Issuer) and
                                             STRIMZI_CM_ISSUER_GROUP (cert-manager.io)
   STRIMZI_CA_VALIDITY, STRIMZI_CA_RENEWAL   days a certificate is valid, and before its end is renewed (365, 30)
@@ -109,7 +109,7 @@ pub struct Settings {
     /// Secret with the clients CA's key; `None`: an issuer signs.
     pub ca_key_secret: Option<String>,
     /// Thumbprint of the clients CA that every broker trusts; `None`: the Secret with its certificate says it.
-    pub ca_trusted: Option<String>,
+    pub trusted_clients_ca: Option<String>,
     /// What planning has to know.
     pub plan: PlanSettings,
     /// Length of generated passwords.
@@ -149,7 +149,7 @@ impl Settings {
             ca_namespace,
             ca_cert_secret: from.required(names::CA_CERT_NAME),
             ca_key_secret: issuer.is_none().then(|| from.required(names::CA_KEY_NAME)),
-            ca_trusted: from.optional(names::CA_TRUSTED),
+            trusted_clients_ca: from.optional(names::TRUSTED_CLIENTS_CA),
             plan: PlanSettings { issuer, ..plan_settings(from, cluster) },
             password_length: from.integer(
                 names::SCRAM_SHA_PASSWORD_LENGTH,

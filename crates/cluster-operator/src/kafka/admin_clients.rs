@@ -105,7 +105,7 @@ impl Clients {
         nodes: Nodes,
         observed: &Observed,
     ) -> Result<Option<Admin>, AdminError> {
-        let Some((speech, route)) = way(key, nodes, observed) else { return Ok(None) };
+        let Some((speech, route)) = speech_and_route(key, nodes, observed) else { return Ok(None) };
         let mut hasher = DefaultHasher::new();
         if let Speech::Tls(tls) = &speech {
             tls.trusted_certificates_pem.hash(&mut hasher);
@@ -126,23 +126,23 @@ impl Clients {
             }
             return Ok(Some(known.admin.clone()));
         }
-        let admin = self.made(key, nodes, observed, speech, &route)?;
+        let admin = self.make(key, nodes, observed, speech, &route)?;
         all.insert((key.clone(), nodes), Known { route, identity, admin: admin.clone() });
         Ok(Some(admin))
     }
 
-    /// A client of its own, whose connections end with it; `None` as for [`Self::get`].
-    pub(crate) fn apart(
+    /// A new client that shares no connection with others; its connections end when it is dropped. `None` as for [`Self::get`].
+    pub(crate) fn unshared(
         &self,
         key: &ObjectRef,
         nodes: Nodes,
         observed: &Observed,
     ) -> Result<Option<Admin>, AdminError> {
-        let Some((speech, route)) = way(key, nodes, observed) else { return Ok(None) };
-        self.made(key, nodes, observed, speech, &route).map(Some)
+        let Some((speech, route)) = speech_and_route(key, nodes, observed) else { return Ok(None) };
+        self.make(key, nodes, observed, speech, &route).map(Some)
     }
 
-    fn made(
+    fn make(
         &self,
         key: &ObjectRef,
         nodes: Nodes,
@@ -181,7 +181,7 @@ impl Clients {
 }
 
 /// How nodes of a cluster are spoken with, and where they are; `None` while its certificates are not there yet, or no such node runs.
-fn way(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Option<(Speech, Route)> {
+fn speech_and_route(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Option<(Speech, Route)> {
     let speech = speech(observed)?;
     let route = Route::of(key, nodes, observed, speech.is_tls());
     (!route.addresses.is_empty()).then_some((speech, route))
@@ -359,6 +359,18 @@ mod tests {
         let admin = clients.get(&key, Nodes::Brokers, &observed).unwrap().unwrap();
         let hosts = admin.config().hosts.clone().unwrap();
         assert!(hosts.values().all(|ip| *ip == IpAddr::from([10, 0, 0, 7])), "{hosts:?}");
+    }
+
+    #[test]
+    fn a_client_that_is_not_shared_is_of_the_same_nodes_and_is_not_kept() {
+        let key = ObjectRef::new("ns", "c");
+        let observed =
+            cluster(Some(r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#));
+        let clients = Clients::new(1024 * 1024);
+        let unshared = clients.unshared(&key, Nodes::Brokers, &observed).unwrap().unwrap();
+        assert!(lock(&clients.known).is_empty());
+        let shared = clients.get(&key, Nodes::Brokers, &observed).unwrap().unwrap();
+        assert_eq!(format!("{:?}", unshared.config()), format!("{:?}", shared.config()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use operator_runtime::watch::ObjectRef;
 use super::admin_clients::{Clients, Nodes};
 use super::agents::Agents;
 use super::call_error::call;
-use super::failed_log_dirs::LogDirWatch;
+use super::failed_log_dirs::FailedLogDirMemory;
 use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
@@ -58,7 +58,7 @@ pub(crate) struct Answers {
     /// What lies in log directories on volumes that leave.
     log_dirs: Asking<BTreeMap<i32, BTreeSet<String>>, LogDirsView>,
     /// Which log directories brokers cannot use any more.
-    failed_log_dirs: LogDirWatch,
+    failed_log_dirs: FailedLogDirMemory,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
     /// Which brokers did not answer that question.
@@ -94,7 +94,7 @@ impl Answers {
             configs: Asking::second(queue.clone()),
             drains: Asking::second(queue.clone()),
             log_dirs: Asking::new(queue.clone()),
-            failed_log_dirs: LogDirWatch::new(queue),
+            failed_log_dirs: FailedLogDirMemory::new(queue),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),
             quotas: Asking::second(queue.clone()),
@@ -254,11 +254,14 @@ impl Answers {
             }
             Need::FailedLogDirs(brokers) => {
                 // Made only where a broker is to be asked.
-                let look = |due| match reached(self.clients.apart(key, Nodes::Brokers, observed), key) {
-                    Ok(admin) => failed_log_dirs::look(&admin, due).left_stream(),
+                let ask = |due| match client_or_silence(
+                    self.clients.unshared(key, Nodes::Brokers, observed),
+                    key,
+                ) {
+                    Ok(admin) => failed_log_dirs::ask_brokers(&admin, due).left_stream(),
                     Err(_) => stream::empty().right_stream(),
                 };
-                let failed = self.failed_log_dirs.failed(key, brokers, patience, look).await;
+                let failed = self.failed_log_dirs.known_failures(key, brokers, patience, ask).await;
                 Ok(Answer::FailedLogDirs(failed))
             }
             Need::BrokerConfigs(pods) => {
@@ -319,7 +322,7 @@ impl Answers {
 
     /// The client for the brokers of a cluster.
     pub(crate) fn brokers(&self, key: &ObjectRef, observed: &Observed) -> Result<Admin, Silence> {
-        reached(self.clients.get(key, Nodes::Brokers, observed), key)
+        client_or_silence(self.clients.get(key, Nodes::Brokers, observed), key)
     }
 
     /// Notes how far a cluster is with the pods that the present operator wants; `None`: it cannot be planned, or is left alone for now.
@@ -358,7 +361,7 @@ impl Answers {
 }
 
 /// The client for a cluster, if it could be made.
-fn reached(made: Result<Option<Admin>, AdminError>, key: &ObjectRef) -> Result<Admin, Silence> {
+fn client_or_silence(made: Result<Option<Admin>, AdminError>, key: &ObjectRef) -> Result<Admin, Silence> {
     match made {
         Ok(Some(admin)) => Ok(admin),
         Ok(None) => Err(Silence::new(SilenceKind::Nobody, "no broker can be asked yet")),

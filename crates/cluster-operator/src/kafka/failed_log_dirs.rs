@@ -1,4 +1,5 @@
-//! Asks brokers which of their log directories they cannot use any more. No policy.
+//! Asks brokers which of their log directories they cannot use any more, and decides when each is asked again. What that means for a cluster
+//! is decided in `planner/src/kafka/failed_log_dirs.rs`.
 //!
 //! For its answer a broker looks at each disk that it still uses, and one that hangs holds the thread that does so. So each broker is asked
 //! seldom and once, over connections of this question's own, and more and more seldom while it does not answer. What it said last counts
@@ -26,8 +27,11 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Brokers that are asked at a time.
 const AT_A_TIME: usize = 16;
 
-/// How long a broker that answered is not asked again, and how long at most a broker that does not answer.
-const PAUSE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
+/// How long a broker is not asked again after an answer. The pause doubles with each question that is not answered.
+const SHORTEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long a broker that does not answer is not asked again at most.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// Failed log directories of one broker that are taken note of. A pool has at most 100 volumes.
 const MOST_LOG_DIRS: usize = 100;
@@ -35,8 +39,8 @@ const MOST_LOG_DIRS: usize = 100;
 /// The longest path of a log directory that is taken note of, in bytes: those of the pods have some forty.
 const LONGEST_PATH: usize = 256;
 
-/// What brokers said, by their ids.
-type Known = BTreeMap<i32, Broker>;
+/// The brokers of a cluster, by id.
+type Brokers = BTreeMap<i32, Broker>;
 
 /// A broker that was asked.
 #[derive(Debug)]
@@ -52,24 +56,24 @@ struct Broker {
 }
 
 /// The brokers of all clusters.
-pub(crate) struct LogDirWatch {
-    known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
+pub(crate) struct FailedLogDirMemory {
+    known: Arc<Mutex<HashMap<ObjectRef, Brokers>>>,
     queue: Queue<ObjectRef>,
 }
 
-impl LogDirWatch {
+impl FailedLogDirMemory {
     /// `queue` gets the clusters whose brokers say something new after the pass that asked has gone on.
     pub(crate) fn new(queue: &Queue<ObjectRef>) -> Self {
         Self { known: Arc::default(), queue: queue.clone() }
     }
 
-    /// What these brokers say, as far as they have. `brokers`: a mark of the present start of each. `look` asks brokers.
-    pub(crate) async fn failed<S>(
+    /// What these brokers say, as far as they have. `brokers`: a mark of the present start of each. `ask` asks brokers.
+    pub(crate) async fn known_failures<S>(
         &self,
         key: &ObjectRef,
         brokers: &BTreeMap<i32, String>,
         patience: &Patience,
-        look: impl FnOnce(Vec<i32>) -> S,
+        ask: impl FnOnce(Vec<i32>) -> S,
     ) -> FailedLogDirs
     where
         S: Stream<Item = (i32, Result<Vec<LogDir>, AdminError>)> + Send + 'static,
@@ -78,7 +82,7 @@ impl LogDirWatch {
         if !due.is_empty() {
             let (sender, answered) = oneshot::channel();
             let (known, queue, key) = (Arc::clone(&self.known), self.queue.clone(), key.clone());
-            let answers = look(due.keys().copied().collect());
+            let answers = ask(due.keys().copied().collect());
             tokio::spawn(async move {
                 let (mut answers, mut is_news) = (pin!(answers), false);
                 while let Some((id, answer)) = answers.next().await {
@@ -103,17 +107,17 @@ impl LogDirWatch {
     fn due(&self, key: &ObjectRef, brokers: &BTreeMap<i32, String>) -> BTreeMap<i32, String> {
         let (mut all, now) = (lock(&self.known), Instant::now());
         let known = all.entry(key.clone()).or_default();
-        // A broker that is not ready for a moment is not asked more often for that.
-        known.retain(|id, broker| {
-            brokers.get(id).map_or(now < broker.again_at, |start| *start == broker.start)
-        });
+        // A broker that is not ready for a while is not asked more often for that.
+        let is_kept = |broker: &Broker| now < broker.again_at + LONGEST_PAUSE;
+        known.retain(|id, broker| brokers.get(id).map_or(is_kept(broker), |start| *start == broker.start));
         let is_due = |id: &i32| known.get(id).is_none_or(|broker| broker.again_at <= now);
         let due: BTreeMap<i32, String> =
             brokers.iter().filter(|(id, _)| is_due(id)).map(|(id, start)| (*id, start.clone())).collect();
         for (id, start) in &due {
             let new = || Broker { start: start.clone(), failed: BTreeSet::new(), silent: 0, again_at: now };
             let broker = known.entry(*id).or_insert_with(new);
-            let pause = PAUSE.0.saturating_mul(1 << broker.silent.min(8)).min(PAUSE.1);
+            // 2^8 minutes are beyond the longest pause.
+            let pause = SHORTEST_PAUSE.saturating_mul(1 << broker.silent.min(8)).min(LONGEST_PAUSE);
             (broker.silent, broker.again_at) = (broker.silent.saturating_add(1), now + pause);
         }
         due
@@ -127,7 +131,7 @@ impl LogDirWatch {
 
 /// Notes what a broker answered; whether it is something new.
 fn note(
-    known: &Mutex<HashMap<ObjectRef, Known>>,
+    known: &Mutex<HashMap<ObjectRef, Brokers>>,
     key: &ObjectRef,
     id: i32,
     start: &str,
@@ -140,7 +144,7 @@ fn note(
             return false;
         }
     };
-    let failed = failed(&dirs);
+    let failed = failed_paths(&dirs);
     let mut all = lock(known);
     // A cluster that is gone is not remembered, nor what an earlier start of the broker said.
     let of_cluster = all.get_mut(key);
@@ -149,12 +153,12 @@ fn note(
         return false;
     };
     let is_news = broker.failed != failed;
-    (broker.failed, broker.silent) = (failed, 0);
+    (broker.failed, broker.silent, broker.again_at) = (failed, 0, Instant::now() + SHORTEST_PAUSE);
     is_news
 }
 
 /// The directories that a broker cannot use. Other errors say nothing about a disk.
-pub fn failed(dirs: &[LogDir]) -> BTreeSet<String> {
+pub fn failed_paths(dirs: &[LogDir]) -> BTreeSet<String> {
     let is_failed = |dir: &&LogDir| {
         let is_storage = dir.error.as_ref().is_some_and(|error| error.code == ErrorCode::KAFKA_STORAGE_ERROR);
         is_storage && dir.path.len() <= LONGEST_PATH
@@ -163,7 +167,7 @@ pub fn failed(dirs: &[LogDir]) -> BTreeSet<String> {
 }
 
 /// Asks brokers, over connections that end with the last answer.
-pub fn look(
+pub fn ask_brokers(
     admin: &Admin,
     brokers: Vec<i32>,
 ) -> impl Stream<Item = (i32, Result<Vec<LogDir>, AdminError>)> + Send + use<> {
@@ -176,7 +180,7 @@ pub fn look(
         }
         let list = move |id: i32| {
             let admin = admin.clone();
-            async move { (id, admin.list_log_dirs(id).await) }
+            async move { (id, admin.describe_log_dirs_without_replicas(id).await) }
         };
         stream::iter(brokers).map(list).buffer_unordered(AT_A_TIME).right_stream()
     };

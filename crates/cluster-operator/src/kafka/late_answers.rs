@@ -49,7 +49,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Waits as long as a pass still may; `None`: it did not come in that time. Of waits at the same time each counts.
+    /// Waits as long as a pass still may; `None`: the future was not ready in that time. Of waits at the same time each counts.
     pub(crate) async fn wait<F: Future>(&self, awaited: F) -> Option<F::Output> {
         let (left, began) = (*lock(&self.0), Instant::now());
         let output = tokio::time::timeout(left, awaited).await.ok();

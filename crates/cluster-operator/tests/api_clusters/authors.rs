@@ -202,6 +202,14 @@ async fn the_policy_keeps_out_what_is_more_than_kafka_and_leaves_the_rest_alone(
     let refused = write(&author, kafka, &with(kafka, place, &json!({"a": "b"})), true).await.unwrap_err();
     assert!(refused.contains("take out spec.kafka.template.perPodIngress"), "{refused}");
 
+    // An issuer that an administrator wrote stays.
+    let issuer = |name: &str| json!({"spec": {"clientsCa": {"certManager": {"issuerRef": {"name": name, "kind": "ClusterIssuer"}}}}});
+    let of_admin: Api<DynamicObject> = Api::namespaced_with(admin.clone(), &namespace, &kafka.resource);
+    of_admin.patch("x", &PatchParams::default(), &Patch::Merge(issuer("of-all"))).await.unwrap();
+    change(json!({"spec": {"kafka": {"config": {"a": "c"}}}})).await.unwrap();
+    let error = change(issuer("of-others")).await.unwrap_err().to_string();
+    assert!(error.contains("in spec.clientsCa.certManager.issuerRef"), "{error}");
+
     // Whoever may customize, may.
     let rules = json!([{"apiGroups": ["kafka.strimzi.io"], "resources": ["kafkas"], "verbs": ["customize"]}]);
     bind(&admin, &namespace, "author", &rules).await;

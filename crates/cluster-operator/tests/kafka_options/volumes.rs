@@ -128,9 +128,9 @@ impl Disks {
 
     /// What the broker says of disks that it cannot use.
     async fn failed(&self) -> FailedLogDirs {
-        let answers = failed_log_dirs::look(&self.admin, vec![0]).collect::<Vec<_>>().await;
+        let answers = failed_log_dirs::ask_brokers(&self.admin, vec![0]).collect::<Vec<_>>().await;
         let of_broker = |(id, dirs): (i32, Result<Vec<LogDir>, _>)| {
-            let failed = failed_log_dirs::failed(&dirs.unwrap());
+            let failed = failed_log_dirs::failed_paths(&dirs.unwrap());
             (id, failed.iter().map(|path| self.as_planned(path)).collect())
         };
         answers.into_iter().map(of_broker).collect()
@@ -336,7 +336,7 @@ async fn a_volume_is_emptied_with_every_record_kept_and_half_of_it_can_be_taken_
 #[tokio::test]
 async fn a_disk_that_fails_while_its_broker_runs_on_is_told_of_and_used_again_after_a_restart() {
     let mut disks = Disks::start().await;
-    // Some of its partitions lie on each disk, and where they stand is written there every few seconds.
+    // Each disk has some of its partitions, and Kafka writes checkpoint files there every few seconds, so that it notices the failure.
     disks.topic("orders", 6).await;
     let plan = disks.pass().await;
     assert!(paper::warning_with(&plan, "LostVolume").is_none());

@@ -1,7 +1,7 @@
 //! Nodes of a real Kafka that are given new certificates and another authority while they run. Afterwards every connection between them is
 //! cut and the active controller changes: what they find each other with are the new certificates alone.
 //!
-//! `KASTELLAN_KEY_REPLACEMENTS` says how often in a row; `make soak-certificates` does so eleven times.
+//! `KASTELLAN_CERTIFICATE_ROUNDS` says how often in a row; default: once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::support::relay::Relay;
-use crate::support::{Agent, Authority, Container, DIRECTORY, free_ports, https, wait_for};
+use super::relay::Relay;
+use crate::support::{Agent, Authority, Container, DIRECTORY, class_path, free_ports, https, wait_for};
 use kafka_admin::{Admin, AdminConfig, NewTopic};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
@@ -23,14 +23,14 @@ struct Ports {
     controller: u16,
     replication: u16,
     plain: u16,
-    /// The ways of the other nodes to the first two.
-    ways: [Relay; 2],
+    /// The relays of the other nodes to the first two.
+    relays: [Relay; 2],
 }
 
 impl Ports {
     fn new() -> Self {
         let [controller, replication, plain] = free_ports();
-        Self { controller, replication, plain, ways: [controller, replication].map(Relay::start) }
+        Self { controller, replication, plain, relays: [controller, replication].map(Relay::start) }
     }
 }
 
@@ -49,9 +49,10 @@ const TOPIC: &str = "orders";
 impl Cluster {
     fn new(authority: &Authority) -> Self {
         let ports: Vec<Ports> = (0..3).map(|_| Ports::new()).collect();
-        let way = |id: usize| format!("localhost:{}", ports[id].ways[0].port);
-        let voters: Vec<String> = (0..3).map(|id| format!("{id}@{}:{}", way(id), DIRECTORIES[id])).collect();
-        let bootstrap: Vec<String> = (0..3).map(way).collect();
+        let relay = |id: usize| format!("localhost:{}", ports[id].relays[0].port);
+        let voters: Vec<String> =
+            (0..3).map(|id| format!("{id}@{}:{}", relay(id), DIRECTORIES[id])).collect();
+        let bootstrap: Vec<String> = (0..3).map(relay).collect();
         let containers =
             (0..3).map(|id| node(id, &ports[id], &voters.join(","), &bootstrap.join(","))).collect();
         let cluster = Self { containers, ports, runtime: Runtime::new().unwrap() };
@@ -98,7 +99,9 @@ impl Cluster {
 
     /// Makes the topic: leaders, followers and the quorum take part.
     fn make_topic(&self) {
-        let topic = NewTopic { partitions: Some(6), replication_factor: Some(3), ..NewTopic::new(TOPIC) };
+        let configs = [("min.insync.replicas".to_owned(), "3".to_owned())].into();
+        let topic =
+            NewTopic { partitions: Some(6), replication_factor: Some(3), configs, ..NewTopic::new(TOPIC) };
         wait_for("the topic", || {
             self.ask(0, async |admin| {
                 admin.create_topics(vec![topic.clone()], false).await.ok()?.remove(TOPIC)?.ok()
@@ -107,7 +110,7 @@ impl Cluster {
     }
 
     /// The active controller, as a node knows it.
-    fn leader(&self, asked: usize) -> Option<usize> {
+    fn active_controller(&self, asked: usize) -> Option<usize> {
         let leader = self.ask(asked, async |admin| admin.describe_quorum().await.ok()?.leader_id)?;
         usize::try_from(leader).ok()
     }
@@ -118,43 +121,66 @@ impl Cluster {
             self.ask(0, async |admin| {
                 let quorum = admin.describe_quorum().await.ok()?;
                 let now = quorum.leader_caught_up_ms()?;
-                let level =
+                let caught_up =
                     quorum.voters.iter().filter(|voter| voter.behind_ms(now).is_some_and(|ms| ms < 2000));
                 let topics: BTreeMap<_, _> = admin.list_topics().await.ok()?;
                 let mut partitions = topics.get(TOPIC)?.partitions.iter();
                 let in_sync = partitions.all(|one| one.isr.len() == 3 && one.leader.is_some());
-                (level.count() == 3 && in_sync).then_some(())
+                (caught_up.count() == 3 && in_sync).then_some(())
             })
         });
     }
 
     /// Cuts every connection between the nodes, and has another one lead the quorum: the one that leads stands still for a while.
-    fn shake(&self, agents: &[Agent]) {
+    fn cut_and_change_controller(&self, agents: &[Agent]) {
         self.cut(0..3);
         self.wait_until_whole();
-        let leader = wait_for("the active controller", || self.leader(0));
+        self.write();
+        let leader = wait_for("the active controller", || self.active_controller(0));
         let other = (leader + 1) % 3;
         let process = agents[leader].jvm().unwrap();
         kill_process(process, Signal::STOP).unwrap();
         wait_for("another active controller", || {
-            // Nobody is to wait for its answers.
+            // The connections of the stopped node stay open: cut them, so that requests to it fail at once.
             self.cut([leader]);
-            self.leader(other).filter(|now| *now != leader)
+            self.active_controller(other).filter(|now| *now != leader)
         });
         kill_process(process, Signal::CONT).unwrap();
         self.cut(0..3);
         self.wait_until_whole();
+        self.write();
+    }
+
+    /// Writes records, each of which every node has to fetch from the leader of its partition before it is acknowledged. A batch for each record
+    /// brings them to all partitions.
+    fn write(&self) {
+        let servers = format!("bootstrap.servers=localhost:{}", self.ports[0].plain);
+        let output = Command::new("java")
+            .args([
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                &class_path(),
+                "org.apache.kafka.tools.ProducerPerformance",
+            ])
+            .args(["--topic", TOPIC, "--num-records", "60", "--record-size", "10", "--throughput", "-1"])
+            .args(["--producer-props", &servers, "acks=all", "batch.size=1", "delivery.timeout.ms=60000"])
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.success() && said.contains("60 records sent"), "{said}");
+        assert!(!said.contains("Exception"), "{said}");
     }
 
     /// Cuts every connection between others and these nodes.
     fn cut(&self, nodes: impl IntoIterator<Item = usize>) {
-        for way in nodes.into_iter().flat_map(|node| &self.ports[node].ways) {
-            way.cut();
+        for relay in nodes.into_iter().flat_map(|node| &self.ports[node].relays) {
+            relay.cut();
         }
     }
 
     /// Whether each listener of each node takes a client. `servers` is the authority of the nodes.
-    fn take(&self, servers: &Authority, client: &(String, String)) -> Vec<bool> {
+    fn accepted(&self, servers: &Authority, client: &(String, String)) -> Vec<bool> {
         let ports = self.ports.iter().flat_map(|node| [node.controller, node.replication]);
         ports.map(|port| is_taken(port, servers, client)).collect()
     }
@@ -173,8 +199,8 @@ fn node(id: usize, ports: &Ports, voters: &str, bootstrap: &str) -> Container {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/tls-jar.sh");
     let made = Command::new(script).arg(crate::support::libs()).arg(&jar).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let Ports { controller, replication, plain, ways } = ports;
-    let [controller_way, replication_way] = ways.each_ref().map(|way| way.port);
+    let Ports { controller, replication, plain, relays } = ports;
+    let [controller_relay, replication_relay] = relays.each_ref().map(|relay| relay.port);
     let data = at("data/kafka-log");
     let agent = format!(
         r#"{{"nodeId":{id},"podName":"test-{id}","roles":["controller","broker"],
@@ -192,7 +218,7 @@ fn node(id: usize, ports: &Ports, voters: &str, bootstrap: &str) -> Container {
         "node.id={id}\nprocess.roles=broker,controller\ncontroller.listener.names=CONTROLPLANE-9090\n\
          controller.quorum.bootstrap.servers={bootstrap}\n\
          listeners=CONTROLPLANE-9090://127.0.0.1:{controller},REPLICATION-9091://127.0.0.1:{replication},PLAIN-9092://127.0.0.1:{plain}\n\
-         advertised.listeners=CONTROLPLANE-9090://localhost:{controller_way},REPLICATION-9091://localhost:{replication_way},PLAIN-9092://localhost:{plain}\n\
+         advertised.listeners=CONTROLPLANE-9090://localhost:{controller_relay},REPLICATION-9091://localhost:{replication_relay},PLAIN-9092://localhost:{plain}\n\
          listener.security.protocol.map=CONTROLPLANE-9090:SSL,REPLICATION-9091:SSL,PLAIN-9092:PLAINTEXT\n\
          inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={data}\nlog.dirs={data}\n\
          offsets.topic.replication.factor=1\nlog.cleaner.dedupe.buffer.size=33554432\n"
@@ -216,13 +242,16 @@ fn node(id: usize, ports: &Ports, voters: &str, bootstrap: &str) -> Container {
 fn is_taken(port: u16, servers: &Authority, client: &(String, String)) -> bool {
     match https(port, "/", &servers.certificate, Some(client)) {
         Ok(_) => true,
-        Err(error) => !error.contains("alert") && !error.contains("invalid peer certificate"),
+        Err(error) => {
+            assert!(!error.contains("refused"), "nobody listens on port {port}: {error}");
+            !error.contains("alert") && !error.contains("invalid peer certificate")
+        }
     }
 }
 
 #[test]
 fn new_leaves_and_another_authority_take_effect_on_every_connection_without_a_restart() {
-    let rounds = std::env::var("KASTELLAN_KEY_REPLACEMENTS").map_or(1, |text| text.parse().unwrap());
+    let rounds = std::env::var("KASTELLAN_CERTIFICATE_ROUNDS").map_or(1, |text| text.parse().unwrap());
     let (leaf, trust) = ("opt/kafka/node-certs/p.crt", "opt/kafka/trust-bundle/cluster-ca.crt");
     let mut former = Authority::new();
     let cluster = Cluster::new(&former);
@@ -245,13 +274,13 @@ fn new_leaves_and_another_authority_take_effect_on_every_connection_without_a_re
         let end = SystemTime::now() + SHORT;
         let ending = cluster.issue(&former, Some(end));
         cluster.wait_for_use(&agents, leaf);
-        assert_eq!(cluster.take(&former, &ending), [true; 6]);
+        assert_eq!(cluster.accepted(&former, &ending), [true; 6]);
         let renewed = cluster.issue(&former, None);
         cluster.wait_for_use(&agents, leaf);
         wait_for("the end of the leaf", || (SystemTime::now() > end + Duration::from_secs(1)).then_some(()));
-        cluster.shake(&agents);
-        assert_eq!(cluster.take(&former, &ending), [false; 6], "its time is over");
-        assert_eq!(cluster.take(&former, &renewed), [true; 6]);
+        cluster.cut_and_change_controller(&agents);
+        assert_eq!(cluster.accepted(&former, &ending), [false; 6], "its time is over");
+        assert_eq!(cluster.accepted(&former, &renewed), [true; 6]);
 
         // Another authority, and the one of before is trusted no longer.
         let present = Authority::new();
@@ -261,9 +290,9 @@ fn new_leaves_and_another_authority_take_effect_on_every_connection_without_a_re
         cluster.wait_for_use(&agents, leaf);
         cluster.trust(&[&present]);
         cluster.wait_for_use(&agents, trust);
-        cluster.shake(&agents);
-        assert_eq!(cluster.take(&present, &renewed), [false; 6], "its authority is gone");
-        assert_eq!(cluster.take(&present, &replaced), [true; 6]);
+        cluster.cut_and_change_controller(&agents);
+        assert_eq!(cluster.accepted(&present, &renewed), [false; 6], "its authority is gone");
+        assert_eq!(cluster.accepted(&present, &replaced), [true; 6]);
 
         let now: Vec<Pid> = agents.iter().map(|agent| agent.jvm().unwrap()).collect();
         assert_eq!(now, processes, "no restart");

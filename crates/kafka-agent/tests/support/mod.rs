@@ -1,8 +1,6 @@
 //! A container's file-system in a temporary directory, and the agent in it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-pub(crate) mod relay;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -46,7 +46,8 @@ pub(super) fn plan(
         let authority = &certificates.cluster_ca;
         let started_with =
             entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
-        let trusted = certificates.clients_ca.trusted_by_all.as_deref().unwrap_or_default();
+        let clients_ca = &certificates.clients_ca;
+        let trusted = clients_ca.supplied.then(|| clients_ca.trusted_by_all.as_deref().unwrap_or_default());
         let deployment = entity_operator::deployment(cluster, entity, &started_with, trusted, settings, live);
         topic.into_iter().chain(user).chain([deployment]).collect()
     });

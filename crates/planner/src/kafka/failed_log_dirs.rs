@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::annotations::{DELETE_POD_AND_PVC, DRAIN_VOLUMES, MANUAL_ROLLING_UPDATE};
+use api::annotations::{DELETE_POD_AND_PVC, DISCARD_VOLUMES, DRAIN_VOLUMES, MANUAL_ROLLING_UPDATE};
 use api::conditions::reasons;
 use api::names;
 
@@ -13,28 +13,34 @@ use super::pod_state;
 use super::restart_reasons::is_new_with_claims;
 use crate::pod_words::is_ready;
 
-/// The brokers that have to be asked; `None`: none, or that was asked. A broker without its only disk ends, and the states of its pod
-/// tell of that.
+/// Asks ready brokers with several volumes which log directories failed; `None`: there is no such broker, or the answer is there. A broker
+/// whose only disk fails ends, and its pod shows that.
 pub(super) fn need(cluster: &Cluster, observed: &Observed) -> Option<Need> {
     let view = observed.view.as_ref().filter(|_| observed.failed_log_dirs.is_none())?;
-    let of_node = |node: Node<'_>| {
-        let pod = observed.pods.get(&cluster.pod_name(node)).filter(|pod| is_ready(pod))?;
-        let has_more = node.pool.broker && node.pool.volumes_of(node.id).nth(1).is_some();
-        (has_more && view.active_brokers.contains(&node.id))
-            .then(|| Some((node.id, pod_state::start_of_kafka(pod)?)))?
-    };
-    let brokers: BTreeMap<i32, String> = cluster.nodes().into_iter().filter_map(of_node).collect();
-    let need = Need::FailedLogDirs(brokers.clone());
-    (!brokers.is_empty() && observed.silence(&need).is_none()).then_some(need)
-}
-
-/// What is wrong, and what can be done. Volumes that leave their pools have words of their own.
-pub(super) fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+    let mut brokers = BTreeMap::new();
     for node in cluster.nodes() {
-        let Some(failed) = observed.failed_log_dirs.as_ref().and_then(|all| all.get(&node.id)) else {
+        let Some(pod) = observed.pods.get(&cluster.pod_name(node)).filter(|pod| is_ready(pod)) else {
             continue;
         };
+        let has_several = node.pool.volumes_of(node.id).nth(1).is_some();
+        if !node.pool.broker || !has_several || !view.active_brokers.contains(&node.id) {
+            continue;
+        }
+        if let Some(start) = pod_state::start_of_kafka(pod) {
+            brokers.insert(node.id, start);
+        }
+    }
+    let is_any = !brokers.is_empty();
+    let need = Need::FailedLogDirs(brokers);
+    (is_any && observed.silence(&need).is_none()).then_some(need)
+}
+
+/// One warning for each volume whose log directory failed. Volumes that leave their pool are told of by their removal.
+pub(super) fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let Some(all) = &observed.failed_log_dirs else { return warnings };
+    for node in cluster.nodes() {
+        let Some(failed) = all.get(&node.id) else { continue };
         let leaves = |id: i32| node.pool.removal.states.contains_key(&id);
         for volume in node.pool.volumes_of(node.id).filter(|volume| !volume.id.is_some_and(leaves)) {
             let path = Pool::log_dir(volume, node.id);
@@ -63,7 +69,8 @@ fn message(cluster: &Cluster, node: Node<'_>, volume: &Volume, path: &str, obser
         } else {
             format!(
                 "if the disk is full, raise its size in spec.storage of KafkaNodePool {}; once it works again, {restart}. If it does not \
-                 come back, either take the volume out of the pool with {DRAIN_VOLUMES}, or write the annotation \
+                 come back, either take the volume out of the pool, with {DRAIN_VOLUMES} for those of the \
+                 other nodes and {DISCARD_VOLUMES} for this one, or write the annotation \
                  {DELETE_POD_AND_PVC}: \"true\" on the pod: all its claims are made anew, empty, as soon as every partition has a complete \
                  copy elsewhere",
                 node.pool.name

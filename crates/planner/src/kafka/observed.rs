@@ -86,7 +86,7 @@ pub struct Observed {
     pub drain: Option<DrainView>,
     /// What brokers say of log directories on volumes that leave; `None`: they were not asked or did not answer.
     pub log_dirs: Option<LogDirsView>,
-    /// Log directories that brokers cannot use any more, of those that say so; `None`: they were not asked or did not answer.
+    /// Log directories that brokers cannot use any more, of those that say so; `None`: they were not asked.
     pub failed_log_dirs: Option<FailedLogDirs>,
     /// Since when no partition has arrived of those that are moved off nodes.
     pub draining: Option<DrainProgress>,

@@ -57,6 +57,7 @@ fn a_broker_that_runs_on_without_one_of_its_disks_is_told_of_and_left_as_it_is()
         "raise its size in spec.storage of KafkaNodePool dual",
         "strimzi.io/manual-rolling-update: \"true\"",
         "kastellan.io/drain-volumes",
+        "kastellan.io/discard-volumes",
         "strimzi.io/delete-pod-and-pvc: \"true\"",
         "all its claims",
     ] {
@@ -119,6 +120,22 @@ fn only_brokers_that_would_run_on_are_asked() {
     world.observed.view.as_mut().unwrap().active_brokers.remove(&2);
     fail(&mut world, &[]);
     assert!(asked(&world).is_empty());
+}
+
+#[test]
+fn a_broker_that_was_started_again_is_another_question() {
+    let mut world = settled(&[claim(0), claim(1)]);
+    let mut marks = BTreeSet::new();
+    for restarts in 0..3 {
+        let pod = Arc::make_mut(world.observed.pods.get_mut(POD).unwrap());
+        pod.status.as_mut().unwrap().container_statuses.as_mut().unwrap()[0].restart_count = restarts;
+        fail(&mut world, &[]);
+        marks.extend(world.asked.iter().filter_map(|need| match need {
+            Need::FailedLogDirs(brokers) => brokers.get(&1).cloned(),
+            _ => None,
+        }));
+    }
+    assert_eq!(marks.len(), 3, "{marks:?}");
 }
 
 #[test]

@@ -155,6 +155,26 @@ fn what_is_taken_back_on_the_way_joins_again() {
 }
 
 #[test]
+fn while_the_caches_are_behind_a_controller_that_leaves_restarts_once_and_its_vote_is_taken_once() {
+    for (pods, written) in [(true, false), (false, true), (true, true)] {
+        let mut played = Played::start();
+        played.fall_behind(pods, written);
+        played.scale(C, 4);
+        let (mut restarts, mut votes) = (Vec::new(), Vec::new());
+        for pass in 0..30 {
+            if pass == 8 {
+                played.catch_up();
+            }
+            let plan = played.pass();
+            restarts.extend(plan.roll.now.clone());
+            votes.extend(removed(&plan));
+        }
+        assert_eq!((restarts, votes), (vec!["my-c-6".to_owned()], vec![6]), "{pods} {written}");
+        assert_eq!(listed(&played.plan(), "c"), ids(&[2, 3, 4, 5]));
+    }
+}
+
+#[test]
 fn a_dual_role_node_keeps_its_vote_until_it_is_empty() {
     let mut played = Played::start();
     played.add_pool("d", 1, &["controller", "broker"]);

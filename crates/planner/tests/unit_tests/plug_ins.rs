@@ -395,20 +395,10 @@ fn tiered_storage_is_configured_and_controllers_know_of_it() {
     assert!(message.contains("is not the name of an option"), "{message}");
 }
 
-/// Says of the containers of all pods that they were started.
-fn started(world: &mut World) {
-    for pod in world.observed.pods.values_mut() {
-        let status = json!([{"name": "kafka", "ready": true, "restartCount": 0, "image": "", "imageID": ""}]);
-        let status = serde_json::from_value(status).unwrap();
-        Arc::make_mut(pod).status.as_mut().unwrap().container_statuses = status;
-    }
-}
-
 #[test]
 fn a_jar_that_pods_run_without_is_named_with_how_to_add_it() {
     let mut world = world("metricsConfig", exporter());
     world.settle();
-    started(&mut world);
     let missing = AgentReport {
         missing_plug_ins: vec![PlugIn::JmxPrometheusExporter { port: 9404 }, PlugIn::QuotasPlugIn],
         certificates: None,
@@ -439,7 +429,6 @@ fn a_jar_that_pods_run_without_is_named_with_how_to_add_it() {
     assert_eq!(warning_with(&world.plan(), "PlugInMissing"), None);
     let mut plain = World::load("dual-role.input.yaml");
     plain.settle();
-    started(&mut plain);
     plain.plan();
     assert!(!plain.asked.iter().any(|need| matches!(need, Need::AgentReports(_))));
 }

@@ -185,7 +185,7 @@ fn users_are_told_when_every_pod_trusts_a_supplied_authority() {
     let (first, second) = (authority("first", 3000), authority("second", 3000));
     supply_both(&mut world, &first, "0");
     let mut cluster = AtWork::settled(world);
-    // The operator made the authority that was there before, and what it said of it stands in the Secret of the user's.
+    // The annotation is left over from an authority that the operator had made.
     cluster.world.annotate_secret("my-clients-ca-cert", "kastellan.io/trusted-by-all-pods", "of before");
     let told = |cluster: &AtWork| {
         let deployment = &cluster.world.observed.deployments["my-entity-operator"];

@@ -307,7 +307,7 @@ async fn of_an_authority_that_the_user_supplies_a_variable_says_whether_all_pods
     w.ready("early").await;
     let before = w.secret("early").await;
     let other = Authority::new("another-ca").unwrap();
-    // What the Secret says is of the time when the operator kept it.
+    // The annotation contradicts the variable, and must not count.
     let stale = json!({"metadata": {"annotations": {"kastellan.io/trusted-by-all-pods": thumbprint(other.certificate())}}});
     w.secrets.patch("my-clients-ca-cert", &PatchParams::default(), &Patch::Merge(stale)).await.unwrap();
     w.change_secret("my-clients-ca", &[("ca.key", other.key().as_bytes())]).await;

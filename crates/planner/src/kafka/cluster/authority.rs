@@ -18,10 +18,3 @@ pub struct CaSettings {
     /// Whether renewal makes a new key.
     pub replace_key: bool,
 }
-
-impl CaSettings {
-    /// Whether the user supplies the Secrets of the authority.
-    pub fn is_supplied(&self) -> bool {
-        !self.generate && self.issuer.is_none()
-    }
-}

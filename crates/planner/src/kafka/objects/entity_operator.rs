@@ -29,12 +29,12 @@ const TOPIC_CONFIG: &str = "entity-topic-operator-metrics-and-logging";
 const USER_CONFIG: &str = "entity-user-operator-metrics-and-logging";
 
 /// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `trusted_clients_ca` is the thumbprint of the
-/// clients CA that every pod of Kafka trusts; `live` is the Deployment that is there.
+/// clients CA that every pod of Kafka trusts (empty: there is none), where the user supplies it; `live` is the Deployment that is there.
 pub(crate) fn deployment(
     cluster: &Cluster,
     entity: &EntityOperator,
     started_with: &Pairs,
-    trusted_clients_ca: &str,
+    trusted_clients_ca: Option<&str>,
     settings: &PlanSettings,
     live: Option<&Deployment>,
 ) -> DesiredObject {
@@ -76,7 +76,7 @@ pub(crate) fn deployment(
 /// What the pod has whatever the templates say.
 pub(crate) fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanSettings) -> Taken {
     let mut taken = Taken { volumes: volume::names(&volumes_of(cluster, entity, None)), ..Taken::default() };
-    for section in sections(cluster, entity, "", settings) {
+    for section in sections(cluster, entity, Some(""), settings) {
         taken.variables.insert(section.name, container::variable_names(&section.container));
     }
     taken
@@ -93,7 +93,7 @@ struct Section<'a> {
 fn sections<'a>(
     cluster: &Cluster,
     entity: &'a EntityOperator,
-    trusted_clients_ca: &str,
+    trusted_clients_ca: Option<&str>,
     settings: &PlanSettings,
 ) -> Vec<Section<'a>> {
     let topic = entity.topic.as_ref().map(|topic| Section {
@@ -173,7 +173,7 @@ fn user_operator(
     cluster: &Cluster,
     container: &EntityContainer,
     entity: &EntityOperator,
-    trusted_clients_ca: &str,
+    trusted_clients_ca: Option<&str>,
     settings: &PlanSettings,
 ) -> Container {
     let supports_acls = match &cluster.authorization {
@@ -198,11 +198,10 @@ fn user_operator(
             ]);
         }
     }
-    if cluster.clients_ca.is_supplied() {
-        // Nothing is written into the user's Secret, which says this of other authorities.
-        let none = "none";
-        let trusted = if trusted_clients_ca.is_empty() { none } else { trusted_clients_ca };
-        variables.push((user_env::CA_TRUSTED, trusted.to_owned()));
+    // Nothing is written into a Secret that the user supplies; the Secrets of other authorities say it.
+    if let Some(trusted) = trusted_clients_ca {
+        let trusted = if trusted.is_empty() { user_env::TRUSTED_CLIENTS_CA_NONE } else { trusted };
+        variables.push((user_env::TRUSTED_CLIENTS_CA, trusted.to_owned()));
     }
     variables.extend([
         (user_env::CA_CERT_NAME, names::clients_ca_cert_secret(&cluster.name)),

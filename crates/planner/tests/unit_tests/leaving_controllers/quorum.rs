@@ -77,12 +77,12 @@ pub(super) struct Played {
 #[derive(Clone)]
 struct Caches {
     pods: Option<BTreeMap<String, Arc<Pod>>>,
-    others: Option<Others>,
+    written: Option<Written>,
 }
 
 /// What its plans wrote.
 #[derive(Clone)]
-struct Others {
+struct Written {
     pod_sets: BTreeMap<String, Arc<StrimziPodSet>>,
     config_maps: BTreeMap<String, Arc<ConfigMap>>,
     claims: BTreeMap<String, Arc<PersistentVolumeClaim>>,
@@ -233,11 +233,11 @@ impl Played {
     }
 
     /// The watches of pods, of what plans write, or of both bring nothing new from now on.
-    pub(super) fn fall_behind(&mut self, pods: bool, others: bool) {
+    pub(super) fn fall_behind(&mut self, pods: bool, written: bool) {
         let seen = self.seen();
         self.behind = Some(Caches {
             pods: pods.then(|| seen.pods.clone()),
-            others: others.then(|| Others {
+            written: written.then(|| Written {
                 pod_sets: seen.pod_sets.clone(),
                 config_maps: seen.config_maps.clone(),
                 claims: seen.claims.clone(),
@@ -252,9 +252,9 @@ impl Played {
     /// What the operator sees.
     fn seen(&self) -> Observed {
         let mut seen = self.world.observed.clone();
-        let Some(Caches { pods, others }) = self.behind.clone() else { return seen };
+        let Some(Caches { pods, written }) = self.behind.clone() else { return seen };
         seen.pods = pods.unwrap_or(seen.pods);
-        if let Some(Others { pod_sets, config_maps, claims }) = others {
+        if let Some(Written { pod_sets, config_maps, claims }) = written {
             (seen.pod_sets, seen.config_maps, seen.claims) = (pod_sets, config_maps, claims);
         }
         seen
@@ -320,7 +320,7 @@ impl Played {
     }
 
     /// No plan takes a majority away, nor a node with a vote, nor one that would get it again.
-    /// While its caches are behind, the operator cannot know how pods were started since, and Kafka gives a vote back that was taken too early.
+    /// While the cache of pods is behind, a plan cannot know how pods were started since; Kafka then gives back a vote that was taken too early.
     fn judge(&self, plan: &Plan, seen: &Observed) {
         let knows_pods = self.behind.as_ref().is_none_or(|behind| behind.pods.is_none());
         let up = self.up();
