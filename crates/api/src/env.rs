@@ -249,8 +249,9 @@ pub mod user_operator {
     pub const CA_KEY_NAME: &str = "STRIMZI_CA_KEY_NAME";
     /// Who signs the certificates of users: `strimzi.io`, the default, or `cert-manager.io`.
     pub const CA_TYPE: &str = "STRIMZI_CA_TYPE";
-    /// Thumbprint of the clients CA that every pod of Kafka trusts (SHA-256, as in the annotation `kastellan.io/trusted-by-all-pods`, in
-    /// whose place it counts), or [`TRUSTED_CLIENTS_CA_NONE`]; only where the user supplies the authority.
+    /// The clients CA that every pod of Kafka trusts, by its identifier (`pki::CertificateInfo::authority_id`: a renewed certificate of the same
+    /// key has the same one), or [`TRUSTED_CLIENTS_CA_NONE`]; only where the user supplies the authority. It counts in place of the
+    /// annotation `kastellan.io/trusted-by-all-pods`.
     pub const TRUSTED_CLIENTS_CA: &str = "KASTELLAN_TRUSTED_CLIENTS_CA";
     /// [`TRUSTED_CLIENTS_CA`] where there is no clients CA that every pod trusts.
     pub const TRUSTED_CLIENTS_CA_NONE: &str = "none";

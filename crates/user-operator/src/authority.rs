@@ -106,7 +106,7 @@ pub(crate) fn follow(
 
 type Entry = Cache<Part>;
 
-/// `trusted`: thumbprint of the clients CA that every broker trusts; `None`: an annotation of the Secret with the certificate says it.
+/// `trusted`: identifier of the clients CA that every broker trusts; `None`: an annotation of the Secret with the certificate says it.
 fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>, trusted: Option<&str>) -> Current {
     let text_of = |(name, cache): (&str, &Entry), entry: &str| {
         let found = cache.list().into_iter().next().ok_or(format!("Secret {name} does not exist"))?;
@@ -125,11 +125,15 @@ fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>, trusted: Optio
             Signer::Own(Box::new(authority))
         }
     };
-    let of_secret = || certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
-    let told = trusted.map(str::to_owned).or_else(of_secret);
-    // Where neither a variable nor an annotation tells, as beside an operator that runs alone, no certificate waits.
     let first = &chain.first().info;
-    let trusted = told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint);
+    let trusted = match trusted {
+        Some(id) => id == first.authority_id(),
+        None => {
+            let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
+            // Where no annotation tells either, as beside an operator that runs alone, no certificate waits.
+            told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint)
+        }
+    };
     let hash = secret_view::hash(&text);
     Ok(Arc::new(ClientsCa { signer, ends: first.not_after, hash, text, trusted }))
 }

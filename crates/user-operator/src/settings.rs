@@ -40,8 +40,8 @@ Resources
 Certificates and passwords
   STRIMZI_CA_NAMESPACE                      namespace of the CA and TLS Secrets (STRIMZI_NAMESPACE)
   STRIMZI_CA_TYPE                           who signs: strimzi.io, this operator, or cert-manager.io (strimzi.io)
-  KASTELLAN_TRUSTED_CLIENTS_CA              SHA-256 thumbprint of the clients CA that every broker trusts, or none, in place of what the
-                                            Secret of the CA says; until it is that of the present one, users keep their certificates
+  KASTELLAN_TRUSTED_CLIENTS_CA              identifier of the clients CA that every broker trusts (as its annotation names it on pods), or
+                                            none; until it is that of the present one, users keep their certificates
   STRIMZI_CM_ISSUER_NAME                    the issuer of cert-manager; also STRIMZI_CM_ISSUER_KIND (Issuer) and
                                             STRIMZI_CM_ISSUER_GROUP (cert-manager.io)
   STRIMZI_CA_VALIDITY, STRIMZI_CA_RENEWAL   days a certificate is valid, and before its end is renewed (365, 30)
@@ -108,7 +108,7 @@ pub struct Settings {
     pub ca_cert_secret: String,
     /// Secret with the clients CA's key; `None`: an issuer signs.
     pub ca_key_secret: Option<String>,
-    /// Thumbprint of the clients CA that every broker trusts; `None`: the Secret with its certificate says it.
+    /// Identifier of the clients CA that every broker trusts; `None`: the Secret with its certificate says it.
     pub trusted_clients_ca: Option<String>,
     /// What planning has to know.
     pub plan: PlanSettings,

@@ -40,7 +40,7 @@ impl Asked {
         &self,
         brokers: &[(i32, &str)],
         after: Duration,
-        answer: impl Fn(i32) -> Result<Vec<LogDir>, AdminError> + Clone + Send + Sync + 'static,
+        answer: impl Fn(i32) -> Result<Vec<LogDir>, NoAnswer> + Clone + Send + Sync + 'static,
     ) -> FailedLogDirs {
         let brokers = brokers.iter().map(|(id, start)| (*id, (*start).to_owned())).collect();
         let times = Arc::clone(&self.times);
@@ -62,67 +62,88 @@ impl Asked {
     }
 }
 
-fn silent(id: i32) -> Result<Vec<LogDir>, AdminError> {
-    Err(AdminError::UnknownNode(id))
+fn silent(id: i32) -> Result<Vec<LogDir>, NoAnswer> {
+    Err(NoAnswer::Silent(AdminError::UnknownNode(id)))
 }
 
-fn told() -> FailedLogDirs {
-    [(1, BTreeSet::from([PATH.to_owned()]))].into()
+/// What broker 1 says: these paths, or nothing yet.
+fn told(paths: Option<&[&str]>) -> FailedLogDirs {
+    let paths = paths.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect());
+    [(1, LogDirFailures { paths, is_silent: false })].into()
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_broker_said_counts_until_it_says_something_else_or_starts_anew() {
     let asked = Asked::new();
-    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(broken())).await, told());
+    let failed = told(Some(&[PATH]));
+    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(broken())).await, failed);
     // A minute has not passed.
-    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(Vec::new())).await, told());
+    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(Vec::new())).await, failed);
     assert_eq!(asked.times(), 1);
     // It does not answer.
-    tokio::time::advance(SHORTEST_PAUSE).await;
-    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, silent).await, told());
+    tokio::time::advance(PAUSE).await;
+    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, silent).await, failed);
     assert_eq!(asked.times(), 2);
-    tokio::time::advance(SHORTEST_PAUSE).await;
-    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(Vec::new())).await, FailedLogDirs::new());
+    tokio::time::advance(PAUSE).await;
+    assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(Vec::new())).await, told(Some(&[])));
     assert_eq!(
         asked.pass(&[(1, "b")], Duration::ZERO, |_| Ok(broken())).await,
-        told(),
+        failed,
         "it is asked at once"
     );
-    assert_eq!(asked.pass(&[(1, "c")], Duration::ZERO, silent).await, FailedLogDirs::new());
+    assert_eq!(asked.pass(&[(1, "c")], Duration::ZERO, silent).await, told(None));
     asked.memory.forget(&asked.key);
     assert!(lock(&asked.memory.known).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_does_not_answer_is_asked_more_and_more_seldom_also_when_it_is_not_ready_for_moments() {
+async fn a_broker_that_does_not_answer_is_asked_three_times_for_each_start_also_when_it_is_not_ready_for_moments()
+ {
     for period in 2..=8 {
         let asked = Asked::new();
-        for minute in 0..6 * 60 {
-            // Another broker is there, which was asked a moment ago.
-            let brokers: &[_] = if minute % period == 0 { &[(0, "a")] } else { &[(0, "a"), (1, "a")] };
-            asked.pass(brokers, Duration::ZERO, |id| if id == 1 { silent(1) } else { Ok(Vec::new()) }).await;
-            tokio::time::advance(Duration::from_mins(1)).await;
+        let mut last = FailedLogDirs::new();
+        for (start, times) in [("a", 3), ("b", 6)] {
+            for minute in 0..6 * 60 {
+                // Another broker is there all the time.
+                let brokers: &[_] = if minute % period == 0 { &[(0, "a")] } else { &[(0, "a"), (1, start)] };
+                last = asked
+                    .pass(brokers, Duration::ZERO, |id| if id == 1 { silent(1) } else { Ok(Vec::new()) })
+                    .await;
+                tokio::time::advance(PAUSE).await;
+            }
+            let of_other = if start == "a" { 6 * 60 } else { 2 * 6 * 60 };
+            assert_eq!(asked.times() - of_other, times, "not ready every {period} minutes");
         }
-        // After 1, 2, 4, 8, 16 and 32 minutes, and then every hour or so.
-        let times = asked.times() - 6 * 60;
-        assert!((9..=13).contains(&times), "{times} times, not ready every {period} minutes");
+        let brokers = [(0, "a"), (1, "b")];
+        last.extend(asked.pass(&brokers, Duration::ZERO, |_| Ok(Vec::new())).await);
+        assert!(last[&1].is_silent && last[&1].paths.is_none() && !last[&0].is_silent, "{last:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_cannot_be_reached_counts_as_silent_no_time() {
+    let asked = Asked::new();
+    let away = |id: i32| Err(NoAnswer::NotAsked(AdminError::UnknownNode(id)));
+    for _ in 0..60 {
+        assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, away).await, told(None));
+        tokio::time::advance(PAUSE).await;
+    }
+    assert_eq!(asked.times(), 60);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_answers_at_last_is_asked_as_often_as_any_other() {
     let asked = Asked::new();
-    let minutes = async |count: u64| tokio::time::advance(Duration::from_mins(count)).await;
-    for _ in 0..6 {
+    for _ in 0..2 {
         asked.pass(&[(1, "a")], Duration::ZERO, silent).await;
-        minutes(60).await;
+        tokio::time::advance(Duration::from_mins(30)).await;
     }
     asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(Vec::new())).await;
     for _ in 0..5 {
-        minutes(1).await;
+        tokio::time::advance(PAUSE).await;
         asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(Vec::new())).await;
     }
-    assert_eq!(asked.times(), 6 + 1 + 5);
+    assert_eq!(asked.times(), 2 + 1 + 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,10 +151,13 @@ async fn a_pass_does_not_wait_for_a_disk_that_hangs_and_late_news_bring_another_
     let asked = Asked::new();
     let began = Instant::now();
     let answer = |id: i32| if id == 1 { Ok(broken()) } else { Ok(Vec::new()) };
-    assert_eq!(asked.pass(&[(0, "a"), (1, "a")], Duration::from_secs(3), answer).await, FailedLogDirs::new());
-    assert!(began.elapsed() < Duration::from_secs(1));
+    let brokers = [(0, "a"), (1, "a")];
+    let early = asked.pass(&brokers, Duration::from_secs(3), answer).await;
+    assert!(early.values().all(|told| *told == LogDirFailures::default()), "{early:?}");
+    assert!(began.elapsed() < Duration::from_millis(200));
     assert_eq!(asked.queue.next().await.as_ref(), Some(&asked.key));
-    assert_eq!(asked.pass(&[(0, "a"), (1, "a")], Duration::ZERO, silent).await, told());
+    let late = asked.pass(&brokers, Duration::ZERO, silent).await;
+    assert_eq!(late[&1], told(Some(&[PATH]))[&1]);
     assert_eq!(asked.times(), 2);
 }
 

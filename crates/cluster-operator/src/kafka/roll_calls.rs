@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures::future;
 use jiff::Timestamp;
 use kafka_admin::{
-    Admin, AdminError, ConfigEntry, ConfigResource, ConfigSelection, ErrorCode, KafkaError, Outcomes, Quorum,
-    TopicDescription, TopicPartition,
+    Admin, AdminError, ConfigEntry, ConfigResource, ConfigSelection, ErrorCode, KafkaError, Outcomes,
+    PartitionDescription, Quorum, TopicDescription, TopicPartition,
 };
 use operator_runtime::clock;
 use tokio::time::{Instant, timeout_at};
@@ -137,9 +137,11 @@ impl Look<'_> {
         let told_by = best.iter().copied().find(|id| cluster.nodes.contains_key(id));
         let (asked_at, topics) = self.topics(admin, told_by, committed).await?;
         complete_minima(admin, &topics, &mut self.minima).await?;
-        let mut partitions = roll_partitions(&topics, &self.minima);
+        let active: BTreeSet<i32> =
+            cluster.nodes.values().filter(|node| !node.fenced).map(|node| node.id).collect();
+        let mut partitions = roll_partitions(&topics, &self.minima, &active);
         if let Some(broker) = told_by {
-            add_eligible(admin, broker, &mut partitions).await?;
+            add_eligible(admin, broker, &active, &mut partitions).await?;
         }
         let brokers = RollBrokers {
             partitions: partitions.into_values().collect(),
@@ -316,8 +318,12 @@ fn minima_of(
     Ok(minima)
 }
 
-/// Every partition of the topics of which the minimum is known: the others were deleted meanwhile.
-fn roll_partitions(topics: &Topics, minima: &Minima) -> BTreeMap<TopicPartition, RollPartition> {
+/// Every partition of the topics of which the minimum is known: the others were deleted meanwhile. `active` are the brokers that are not fenced.
+fn roll_partitions(
+    topics: &Topics,
+    minima: &Minima,
+    active: &BTreeSet<i32>,
+) -> BTreeMap<TopicPartition, RollPartition> {
     let known = topics.iter().filter_map(|(name, topic)| Some((name, topic, *minima.get(name)?)));
     let partitions = known.flat_map(|(name, topic, min_isr)| {
         topic.partitions.iter().map(move |partition| {
@@ -328,6 +334,7 @@ fn roll_partitions(topics: &Topics, minima: &Minima) -> BTreeMap<TopicPartition,
                 leader_epoch: partition.leader_epoch,
                 replicas: partition.replicas.clone(),
                 isr: partition.isr.clone(),
+                failed: failed(partition, active),
                 min_isr,
                 ..RollPartition::default()
             };
@@ -337,10 +344,17 @@ fn roll_partitions(topics: &Topics, minima: &Minima) -> BTreeMap<TopicPartition,
     partitions.collect()
 }
 
+/// The brokers that run without the disk that has their replica: Kafka says of their replicas, as of those of fenced brokers, that they are
+/// offline.
+fn failed(partition: &PartitionDescription, active: &BTreeSet<i32>) -> Vec<i32> {
+    partition.offline.iter().copied().filter(|id| active.contains(id)).collect()
+}
+
 /// Asks for the eligible leaders of the partitions that may have some: those of which fewer replicas are in sync than are needed.
 async fn add_eligible(
     admin: &Admin,
     broker: i32,
+    active: &BTreeSet<i32>,
     partitions: &mut BTreeMap<TopicPartition, RollPartition>,
 ) -> Result<(), Error> {
     let lacks =
@@ -355,6 +369,7 @@ async fn add_eligible(
     for (key, found) in told.into_iter().flatten() {
         let Some(partition) = partitions.get_mut(&key) else { continue };
         // The later answer counts.
+        partition.failed = failed(&found.partition, active);
         partition.leader = found.partition.leader;
         partition.leader_epoch = found.partition.leader_epoch;
         partition.replicas = found.partition.replicas;

@@ -48,7 +48,7 @@ fn a_topic_of_which_the_minimum_is_not_known_ends_the_look_and_a_deleted_one_doe
         let mut configs = Outcomes::from([(topic("a"), Ok(minimum("2")))]);
         configs.extend(other);
         let minima = minima_of(&[topic("a"), topic("b")], configs)?;
-        Ok::<_, Error>(roll_partitions(&topics(&["a", "b"]), &minima))
+        Ok::<_, Error>(roll_partitions(&topics(&["a", "b"]), &minima, &BTreeSet::new()))
     };
     let known = of(Some((topic("b"), Ok(minimum("1"))))).unwrap();
     assert_eq!(known.values().map(|partition| partition.min_isr).collect::<Vec<_>>(), [2, 1]);

@@ -210,6 +210,10 @@ async fn the_policy_keeps_out_what_is_more_than_kafka_and_leaves_the_rest_alone(
     let error = change(issuer("of-others")).await.unwrap_err().to_string();
     assert!(error.contains("in spec.clientsCa.certManager.issuerRef"), "{error}");
 
+    let error =
+        change(json!({"spec": {"clientsCa": {"type": "cert-manager.io"}}})).await.unwrap_err().to_string();
+    assert!(error.contains("in spec.clientsCa.certManager.issuerRef"), "{error}");
+
     // Whoever may customize, may.
     let rules = json!([{"apiGroups": ["kafka.strimzi.io"], "resources": ["kafkas"], "verbs": ["customize"]}]);
     bind(&admin, &namespace, "author", &rules).await;

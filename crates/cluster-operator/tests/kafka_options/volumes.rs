@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cluster_operator::kafka::{failed_log_dirs, kafka_calls, log_dir_calls, option_calls};
+use cluster_operator::kafka::silent_brokers::SilentOfCluster;
+use cluster_operator::kafka::{failed_log_dirs, kafka_calls, log_dir_calls, option_calls, roll_calls};
 use futures::StreamExt as _;
 use kafka_admin::{Admin, AdminConfig, ConfigResource, ConfigSelection, LogDir, NewTopic, TopicPartition};
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::log_dirs_view::{BrokerLogDirs, CORDONED, FailedLogDirs, LogDirsView, RATE, Way};
+use planner::kafka::log_dirs_view::{
+    BrokerLogDirs, CORDONED, FailedLogDirs, LogDirFailures, LogDirsView, RATE, Way,
+};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 use test_support::kafka::tools::{consume, produce};
@@ -131,7 +134,8 @@ impl Disks {
         let answers = failed_log_dirs::ask_brokers(&self.admin, vec![0]).collect::<Vec<_>>().await;
         let of_broker = |(id, dirs): (i32, Result<Vec<LogDir>, _>)| {
             let failed = failed_log_dirs::failed_paths(&dirs.unwrap());
-            (id, failed.iter().map(|path| self.as_planned(path)).collect())
+            let paths = Some(failed.iter().map(|path| self.as_planned(path)).collect());
+            (id, LogDirFailures { paths, is_silent: false })
         };
         answers.into_iter().map(of_broker).collect()
     }
@@ -350,6 +354,12 @@ async fn a_disk_that_fails_while_its_broker_runs_on_is_told_of_and_used_again_af
     for part in [&*path, "claim data-1-my-dual-0", "strimzi.io/manual-rolling-update"] {
         assert!(said.contains(part), "{part} in {said}");
     }
+    // Kafka says so of the replicas there, which a restart takes nothing away from.
+    let roll = roll_calls::roll_view(Some(disks.admin.clone()), None, &SilentOfCluster::default()).await;
+    let partitions = roll.brokers.unwrap().partitions;
+    let failed =
+        partitions.iter().filter(|one| one.name.starts_with("orders-") && one.is_failed_on(0)).count();
+    assert!((1..6).contains(&failed), "{failed} of 6: {partitions:?}");
     // The disk works again.
     disks.node.stop().await.unwrap();
     std::fs::remove_file(&second).unwrap();

@@ -49,7 +49,7 @@ pub enum Answer {
     Drain(DrainView),
     /// What brokers say of their log directories.
     LogDirs(LogDirsView),
-    /// Failed log directories by broker. A broker that is not in it reported none, or has not answered since its start.
+    /// What brokers said last. A broker that is not in it has not been asked since its start.
     FailedLogDirs(FailedLogDirs),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),

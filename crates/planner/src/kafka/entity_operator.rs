@@ -47,8 +47,9 @@ pub(super) fn plan(
         let started_with =
             entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
         let clients_ca = &certificates.clients_ca;
-        let trusted = clients_ca.supplied.then(|| clients_ca.trusted_by_all.as_deref().unwrap_or_default());
-        let deployment = entity_operator::deployment(cluster, entity, &started_with, trusted, settings, live);
+        let trusted = clients_ca.supplied.then(|| clients_ca.id_trusted_by_all().unwrap_or_default());
+        let deployment =
+            entity_operator::deployment(cluster, entity, &started_with, trusted.as_deref(), settings, live);
         topic.into_iter().chain(user).chain([deployment]).collect()
     });
     progress.deployment(&name, planned.unavailable_since, now);

@@ -14,8 +14,17 @@ pub const METADATA: &str = "metadata.log.dir";
 /// Replicas of a directory that an answer lists; it counts all of them.
 pub const MOST_LISTED: usize = 100;
 
-/// Log directories that brokers cannot use any more, by broker: their paths.
-pub type FailedLogDirs = BTreeMap<i32, BTreeSet<String>>;
+/// What brokers said last of log directories that they cannot use any more, by broker.
+pub type FailedLogDirs = BTreeMap<i32, LogDirFailures>;
+
+/// What a broker said last of log directories that it cannot use any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogDirFailures {
+    /// Their paths; `None`: it has said nothing since its start.
+    pub paths: Option<BTreeSet<String>>,
+    /// It has not answered several questions in a row, and is not asked any more before its next start.
+    pub is_silent: bool,
+}
 
 /// What brokers say. A broker that did not answer holds up nothing of the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

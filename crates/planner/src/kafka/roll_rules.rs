@@ -218,15 +218,18 @@ impl<'a> Rules<'a> {
         Some(if more == 0 { first } else { format!("{first}; and {more} more partitions") })
     }
 
-    /// Whether a replica is in sync: its leader says so, and its broker follows the metadata.
+    /// Whether a replica is in sync: its leader says so, its broker follows the metadata, and has the disk. Kafka goes on naming the last one
+    /// when it is gone.
     fn is_in_sync(&self, partition: &RollPartition, id: i32) -> bool {
-        partition.isr.contains(&id) && self.following.as_ref().is_none_or(|following| following.contains(&id))
+        let is_named = partition.isr.contains(&id) && !partition.is_failed_on(id);
+        is_named && self.following.as_ref().is_none_or(|following| following.contains(&id))
     }
 
     /// The same for what is to outlive the end of another copy.
     fn is_closely_in_sync(&self, partition: &RollPartition, id: i32) -> bool {
         let closely = self.following_closely.as_ref();
-        partition.isr.contains(&id) && closely.is_none_or(|following| following.contains(&id))
+        let is_named = partition.isr.contains(&id) && !partition.is_failed_on(id);
+        is_named && closely.is_none_or(|following| following.contains(&id))
     }
 
     /// Whether what a replica has stored is still there: its pod is there and was ready. Of a pod that was just made anew, Kafka may
@@ -250,6 +253,8 @@ impl<'a> Rules<'a> {
     /// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart
     ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
     ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
+    /// - A replica on a disk that its broker runs without serves nobody, and comes back with a restart alone: such a restart takes nothing away
+    ///   from the partition, unless it destroys what is on the disk, which may only be full.
     /// - Of several that go at once, two share no partition that would be short without both, however few replicas it has, and none at
     ///   all where the restart of one of them destroys what it has stored: one by one they may go.
     fn blocks(
@@ -268,7 +273,8 @@ impl<'a> Rules<'a> {
             }
         };
         let left = partition.isr.iter().filter(|id| leaves(**id).is_none() && counts(**id)).count();
-        let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).peekable();
+        let takes = |node: &&RollNode| !partition.is_failed_on(node.id) || node.may_lose_records();
+        let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).filter(takes).peekable();
         let takes_one = taken.peek().is_some();
         let may_come =
             |but: i32| partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id));
@@ -303,7 +309,7 @@ impl<'a> Rules<'a> {
                     .replicas
                     .iter()
                     .filter_map(|id| leaves(*id))
-                    .any(|node| node.state == PodState::Ready)
+                    .any(|node| node.state == PodState::Ready && !partition.is_failed_on(node.id))
         };
         (partition.replicas.len() > partition.min_isr && short).then_some(Block::BelowMinimum)
     }
@@ -324,7 +330,8 @@ impl<'a> Rules<'a> {
         let is_led = partition.leader.is_some();
         let in_sync =
             is_led && partition.isr.iter().any(|id| stays(*id) && self.is_closely_in_sync(partition, *id));
-        let eligible = partition.eligible.iter().any(|id| stays(*id) && brokers.registered.contains_key(id));
+        let is_there = |id: &i32| brokers.registered.contains_key(id) && !partition.is_failed_on(*id);
+        let eligible = partition.eligible.iter().any(|id| stays(*id) && is_there(id));
         if !node.may_lose_records() || in_sync || eligible {
             return false;
         }

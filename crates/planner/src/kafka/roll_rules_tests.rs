@@ -264,3 +264,55 @@ fn where_no_replica_is_complete_the_last_leader_keeps_what_it_has_although_it_is
         "it may be what brings the partition back"
     );
 }
+
+/// Three brokers with two of three copies needed, of which these run without the disk of their replica.
+fn with_failed(replicas: &[i32], isr: &[i32], min_isr: usize, failed: &[i32]) -> RollKafka {
+    let mut kafka = kafka(Some(quorum(&[(9, 0)], &[(0, 0), (1, 0), (2, 0)])), &[(replicas, isr, min_isr)]);
+    let brokers = kafka.brokers.as_mut().unwrap();
+    brokers.partitions[0].failed = failed.to_vec();
+    brokers.partitions[0].leader = isr.iter().copied().find(|id| !failed.contains(id));
+    kafka
+}
+
+fn brokers() -> [RollNode; 3] {
+    [0, 1, 2].map(|id| RollNode { state: PodState::Ready, ..node(id, false, true) })
+}
+
+#[test]
+fn a_restart_that_may_bring_a_replica_on_a_failed_disk_back_waits_for_nothing() {
+    let nodes = brokers();
+    // The disks of two brokers are full: only a restart brings these replicas back.
+    let kafka = with_failed(&[0, 1, 2], &[2], 2, &[0, 1]);
+    assert_eq!(obstacle(&nodes, &kafka, &[0]), None);
+    assert_eq!(obstacle(&nodes, &kafka, &[1]), None);
+    assert!(says(obstacle(&nodes, &kafka, &[2]).as_ref(), "only copy in sync"));
+    // All three, with and without eligible leaders, and both of two. Kafka goes on naming the last one.
+    for (replicas, isr, min_isr) in [(&[0, 1, 2][..], &[2][..], 2), (&[0, 1, 2], &[], 2), (&[0, 1], &[1], 1)]
+    {
+        let kafka = with_failed(replicas, isr, min_isr, replicas);
+        for id in replicas {
+            assert_eq!(obstacle(&nodes, &kafka, &[*id]), None, "{replicas:?} {isr:?}, broker {id}");
+        }
+    }
+    // One that is well takes away what writes need.
+    let kafka = with_failed(&[0, 1, 2], &[1, 2], 2, &[0]);
+    assert!(says(obstacle(&nodes, &kafka, &[1]).as_ref(), "min.insync.replicas"));
+}
+
+#[test]
+fn a_disk_is_given_up_only_while_another_complete_copy_is_on_a_disk_that_works() {
+    let mut nodes = brokers();
+    (nodes[0].loses_storage, nodes[0].loses_claims) = (true, true);
+    let kafka = with_failed(&[0, 1, 2], &[2], 2, &[0, 1]);
+    assert_eq!(obstacle(&nodes, &kafka, &[0]), None, "broker 2 has all of it");
+    // Nobody has it in sync, and the other eligible copy is on a disk that failed, too.
+    let mut kafka = with_failed(&[0, 1], &[], 2, &[0, 1]);
+    kafka.brokers.as_mut().unwrap().partitions[0].eligible = vec![0, 1];
+    assert!(says(obstacle(&nodes, &kafka, &[0]).as_ref(), "no other complete copy"));
+    // Kafka names the copy in sync that is on the disk of another one.
+    let kafka = with_failed(&[0, 1], &[1], 1, &[0, 1]);
+    assert!(obstacle(&nodes, &kafka, &[0]).is_some());
+    // And its own is the only one.
+    let kafka = with_failed(&[0, 1], &[0], 1, &[0, 1]);
+    assert!(says(obstacle(&nodes, &kafka, &[0]).as_ref(), "only copy in sync"));
+}

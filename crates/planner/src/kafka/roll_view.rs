@@ -86,11 +86,18 @@ pub struct RollPartition {
     pub eligible: Vec<i32>,
     /// Node ids that led last, of a partition that has neither a replica in sync nor an eligible one.
     pub last_known: Vec<i32>,
+    /// Node ids that run without the disk that has their replica. Kafka does not try such a disk again before the next start of the node.
+    pub failed: Vec<i32>,
     /// `min.insync.replicas` in force for the topic.
     pub min_isr: usize,
 }
 
 impl RollPartition {
+    /// Whether the node runs without the disk that has its replica.
+    pub fn is_failed_on(&self, id: i32) -> bool {
+        self.failed.contains(&id)
+    }
+
     /// Whether Kafka says that the replica on this node has every committed record.
     pub fn is_complete_on(&self, id: i32) -> bool {
         self.isr.contains(&id) || self.eligible.contains(&id)

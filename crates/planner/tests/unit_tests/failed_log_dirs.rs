@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::common::{World, condition, warning_with};
+use planner::kafka::log_dirs_view::LogDirFailures;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::RollPartition;
@@ -31,7 +32,11 @@ fn settled(volumes: &[Value]) -> World {
 
 fn fail(world: &mut World, paths: &[&str]) -> Plan {
     let failed: BTreeSet<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-    world.failed_log_dirs = Some([(1, failed)].into());
+    tell(world, LogDirFailures { paths: Some(failed), is_silent: false })
+}
+
+fn tell(world: &mut World, told: LogDirFailures) -> Plan {
+    world.failed_log_dirs = Some([(1, told)].into());
     world.plan()
 }
 
@@ -57,7 +62,7 @@ fn a_broker_that_runs_on_without_one_of_its_disks_is_told_of_and_left_as_it_is()
         "raise its size in spec.storage of KafkaNodePool dual",
         "strimzi.io/manual-rolling-update: \"true\"",
         "kastellan.io/drain-volumes",
-        "kastellan.io/discard-volumes",
+        "kastellan.io/discard-volumes: \"[1]\" on the KafkaNodePool",
         "strimzi.io/delete-pod-and-pvc: \"true\"",
         "all its claims",
     ] {
@@ -120,6 +125,35 @@ fn only_brokers_that_would_run_on_are_asked() {
     world.observed.view.as_mut().unwrap().active_brokers.remove(&2);
     fail(&mut world, &[]);
     assert!(asked(&world).is_empty());
+}
+
+#[test]
+fn what_the_status_says_stays_until_the_broker_says_something_else() {
+    let mut world = settled(&[claim(0), claim(1)]);
+    let plan = fail(&mut world, &[SECOND]);
+    world.apply(&plan);
+    let said = warning_with(&plan, "LostVolume");
+    // A process of the operator that has not asked yet, a broker that does not answer, and a Kafka that does not.
+    world.failed_log_dirs = None;
+    assert_eq!(warning_with(&world.plan(), "LostVolume"), said);
+    let plan = tell(&mut world, LogDirFailures::default());
+    assert_eq!(warning_with(&plan, "LostVolume"), said);
+    let view = world.observed.view.take();
+    assert_eq!(warning_with(&world.plan(), "LostVolume"), said);
+    world.observed.view = view;
+    let plan = fail(&mut world, &[]);
+    world.apply(&plan);
+    world.failed_log_dirs = None;
+    assert!(warning_with(&world.plan(), "LostVolume").is_none());
+}
+
+#[test]
+fn a_broker_that_does_not_say_how_its_disks_are_is_told_of() {
+    let mut world = settled(&[claim(0), claim(1)]);
+    let plan = tell(&mut world, LogDirFailures { paths: None, is_silent: true });
+    let said = warning_with(&plan, "LostVolume").unwrap();
+    assert!(said.contains("pod my-dual-1 does not say how its disks are"), "{said}");
+    assert!(plan.roll.wanted.is_empty());
 }
 
 #[test]

@@ -195,12 +195,12 @@ fn users_are_told_when_every_pod_trusts_a_supplied_authority() {
         let mut all = variables.filter(|one| one["name"] == "KASTELLAN_TRUSTED_CLIENTS_CA");
         all.next().unwrap()["value"].as_str().unwrap().to_owned()
     };
-    let thumbprint = |of: &Authority| pki::parse_certificate(of.certificate()).unwrap().sha256_thumbprint;
+    let id = |of: &Authority| pki::parse_certificate(of.certificate()).unwrap().authority_id();
     cluster.pass();
-    assert_eq!(told(&cluster), thumbprint(&first));
+    assert_eq!(told(&cluster), id(&first));
     supply_both(&mut cluster.world, &second, "0");
     cluster.pass();
     assert_eq!(told(&cluster), "none");
     cluster.settle();
-    assert_eq!(told(&cluster), thumbprint(&second));
+    assert_eq!(told(&cluster), id(&second));
 }

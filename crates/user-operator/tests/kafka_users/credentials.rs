@@ -298,8 +298,9 @@ async fn a_new_certificate_waits_until_all_pods_trust_its_authority() {
 async fn of_an_authority_that_the_user_supplies_a_variable_says_whether_all_pods_trust_it() {
     let mut w = World::own().await;
     let thumbprint = |pem: &str| pki::parse_certificate(&CertificatePem::new(pem)).unwrap().sha256_thumbprint;
+    let id = |pem: &str| pki::parse_certificate(&CertificatePem::new(pem)).unwrap().authority_id();
     let trusted = "KASTELLAN_TRUSTED_CLIENTS_CA";
-    let of_before = thumbprint(w.node.ca_pem());
+    let of_before = id(w.node.ca_pem());
     w.set(trusted, &of_before);
     w.start_operator().await;
     let tls = || json!({"authentication": {"type": "tls"}});
@@ -328,7 +329,7 @@ async fn of_an_authority_that_the_user_supplies_a_variable_says_whether_all_pods
     assert!(w.secret("early").await == before, "a certificate was made that no node trusts");
 
     w.stop_operator().await;
-    w.set(trusted, &thumbprint(other.certificate()));
+    w.set(trusted, &id(other.certificate()));
     w.start_operator().await;
     is_signed("early").await;
 }

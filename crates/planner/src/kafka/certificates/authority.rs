@@ -201,6 +201,13 @@ impl Authority {
         None
     }
 
+    /// The identifier of the authority that every pod trusts, as far as one is known.
+    pub fn id_trusted_by_all(&self) -> Option<String> {
+        let mut all = self.certificate.iter().chain(self.old.values().flat_map(CertificateChain::iter));
+        let trusted = all.find(|one| Some(&one.info.sha256_thumbprint) == self.trusted_by_all.as_ref());
+        trusted.map(|one| one.info.authority_id())
+    }
+
     fn store_holds(&self) -> String {
         super::joined(&self.trusted_thumbprints())
     }

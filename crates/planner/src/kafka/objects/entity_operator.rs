@@ -28,7 +28,10 @@ const TOPIC_CONFIG: &str = "entity-topic-operator-metrics-and-logging";
 /// The logging of the user operator.
 const USER_CONFIG: &str = "entity-user-operator-metrics-and-logging";
 
-/// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `trusted_clients_ca` is the thumbprint of the
+/// The template of the user operator's container.
+const USER_OPERATOR_CONTAINER: &str = "userOperatorContainer";
+
+/// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `trusted_clients_ca` is the identifier of the
 /// clients CA that every pod of Kafka trusts (empty: there is none), where the user supplies it; `live` is the Deployment that is there.
 pub(crate) fn deployment(
     cluster: &Cluster,
@@ -79,6 +82,12 @@ pub(crate) fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanS
     for section in sections(cluster, entity, Some(""), settings) {
         taken.variables.insert(section.name, container::variable_names(&section.container));
     }
+    // Also where no issuer signs for users: who signs is for the resource to say.
+    let of_issuers =
+        [user_env::CA_TYPE, user_env::CM_ISSUER_NAME, user_env::CM_ISSUER_KIND, user_env::CM_ISSUER_GROUP];
+    if let Some(names) = taken.variables.get_mut(USER_OPERATOR_CONTAINER) {
+        names.extend(of_issuers.map(str::to_owned));
+    }
     taken
 }
 
@@ -102,7 +111,7 @@ fn sections<'a>(
         template: entity.templates.topic_operator_container.as_ref(),
     });
     let user = entity.user.as_ref().map(|user| Section {
-        name: "userOperatorContainer",
+        name: USER_OPERATOR_CONTAINER,
         container: user_operator(cluster, user, entity, trusted_clients_ca, settings),
         template: entity.templates.user_operator_container.as_ref(),
     });
