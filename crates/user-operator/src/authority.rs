@@ -126,14 +126,12 @@ fn load(certificate: (&str, &Entry), key: Option<(&str, &Entry)>, trusted: Optio
         }
     };
     let first = &chain.first().info;
-    let trusted = match trusted {
-        Some(id) => id == first.authority_id(),
-        None => {
-            let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
-            // Where no annotation tells either, as beside an operator that runs alone, no certificate waits.
-            told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint)
-        }
-    };
+    let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
+    // Where no annotation tells either, as beside an operator that runs alone, no certificate waits.
+    let trusted = trusted.map_or_else(
+        || told.is_none_or(|thumbprint| thumbprint == first.sha256_thumbprint),
+        |id| id == first.authority_id(),
+    );
     let hash = secret_view::hash(&text);
     Ok(Arc::new(ClientsCa { signer, ends: first.not_after, hash, text, trusted }))
 }
