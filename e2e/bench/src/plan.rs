@@ -219,6 +219,7 @@ fn roll(observed: &Observed) -> RollKafka {
             eligible: Vec::new(),
             last_known: Vec::new(),
             replicas,
+            offline: Vec::new(),
             failed: Vec::new(),
             min_isr: 2,
         }

@@ -334,6 +334,7 @@ fn roll_partitions(
                 leader_epoch: partition.leader_epoch,
                 replicas: partition.replicas.clone(),
                 isr: partition.isr.clone(),
+                offline: partition.offline.clone(),
                 failed: failed(partition, active),
                 min_isr,
                 ..RollPartition::default()
@@ -370,6 +371,7 @@ async fn add_eligible(
         let Some(partition) = partitions.get_mut(&key) else { continue };
         // The later answer counts.
         partition.failed = failed(&found.partition, active);
+        partition.offline = found.partition.offline;
         partition.leader = found.partition.leader;
         partition.leader_epoch = found.partition.leader_epoch;
         partition.replicas = found.partition.replicas;

@@ -64,7 +64,7 @@ impl RollBasis {
         }
         let others = |partition: &RollPartition| {
             let ids: BTreeSet<i32> = partition.isr.iter().chain(&partition.eligible).copied().collect();
-            ids.difference(nodes).count()
+            ids.difference(nodes).filter(|id| !partition.is_failed_on(**id)).count()
         };
         let concerned =
             brokers.partitions.iter().filter(|one| one.replicas.iter().any(|id| nodes.contains(id)));
@@ -117,7 +117,11 @@ pub(super) fn standing(partition: &RollPartition) -> String {
         list(&partition.isr),
         partition.min_isr
     );
-    for (name, ids) in [("eligible", &partition.eligible), ("last leader", &partition.last_known)] {
+    for (name, ids) in [
+        ("eligible", &partition.eligible),
+        ("last leader", &partition.last_known),
+        ("on failed disks", &partition.failed),
+    ] {
         if !ids.is_empty() {
             words = format!("{words}, {name} {}", list(ids));
         }

@@ -13,7 +13,7 @@ prop_compose! {
         registered in prop::collection::vec(any::<bool>(), size),
         lags in prop::collection::vec(prop::option::of(0_i64..12_000), size),
         partitions in prop::collection::vec(
-            (prop::collection::btree_set(0..size as i32, 1..=size), any::<(u16, u16, u16, bool)>(), 1_usize..4), 0..12),
+            (prop::collection::btree_set(0..size as i32, 1..=size), any::<(u16, u16, u16, bool)>(), 1_usize..4, any::<u16>()), 0..12),
         leader in 0..size as i32,
         told in (0_u8..6, 0_u8..6),
         dynamic in any::<bool>(),
@@ -48,13 +48,16 @@ prop_compose! {
             observers: nodes.iter().filter(|n| !n.controller).map(follower).collect(),
             dynamic,
         };
-        let partitions = partitions.into_iter().map(|(replicas, (in_sync, eligible, last, empty), min_isr)| {
+        let partitions = partitions.into_iter().map(|(replicas, (in_sync, eligible, last, empty), min_isr, broken)| {
             let replicas: Vec<i32> = replicas.into_iter().collect();
             let of = |mask: u16| replicas.iter().copied().filter(|id| mask & (1 << id) != 0).collect::<Vec<i32>>();
             let isr = if empty { vec![] } else { of(in_sync) };
             let eligible = if isr.len() < min_isr { of(eligible & !in_sync) } else { vec![] };
             let last_known = if isr.is_empty() && eligible.is_empty() { of(last) } else { vec![] };
-            RollPartition { name: "t-0".to_owned(), leader: isr.first().copied(), replicas, isr, eligible, last_known, min_isr, ..RollPartition::default() }
+            // Of one partition in four, some replicas are on failed disks.
+            let failed = if broken % 4 == 0 { of(broken >> 2) } else { vec![] };
+            let leader = isr.iter().copied().find(|id| !failed.contains(id));
+            RollPartition { name: "t-0".to_owned(), leader, replicas, isr, eligible, last_known, offline: failed.clone(), failed, min_isr, ..RollPartition::default() }
         }).collect();
         let registered = (0..nodes.len() as i32).filter(|id| registered[*id as usize]).map(|id| (id, None)).collect();
         let silence = |kind: u8| Silence::new(
@@ -78,7 +81,8 @@ fn copies_without(partition: &RollPartition, kafka: &RollKafka, id: i32) -> usiz
         }
         _ => true,
     };
-    partition.isr.iter().filter(|other| **other != id && follows(other)).count()
+    let counts = |other: &i32| *other != id && follows(other) && !partition.is_failed_on(*other);
+    partition.isr.iter().filter(|other| counts(other)).count()
 }
 
 /// Complete copies, in sync or eligible, that stay without these nodes: each in a pod that is there and was ready, so that it is not
@@ -101,7 +105,12 @@ fn kept_copies(
     let in_sync = partition.isr.iter().filter(|id| is_there(**id) && follows(**id));
     let registered =
         |id: &i32| kafka.brokers.as_ref().is_ok_and(|brokers| brokers.registered.contains_key(id));
-    in_sync.count() + partition.eligible.iter().filter(|id| is_there(**id) && registered(id)).count()
+    in_sync.count()
+        + partition
+            .eligible
+            .iter()
+            .filter(|id| is_there(**id) && registered(id) && !partition.is_failed_on(**id))
+            .count()
 }
 
 proptest! {
@@ -123,11 +132,19 @@ proptest! {
             return Ok(());
         }
         if let Ok(brokers) = &kafka.brokers && chosen.broker {
-            for p in brokers.partitions.iter().filter(|p| p.isr.contains(&id)) {
+            // A replica on a failed disk is nothing that a restart takes away, unless it destroys what it has.
+            let takes = |p: &&RollPartition| !p.is_out_of_use_on(id) || chosen.may_lose_records();
+            for p in brokers.partitions.iter().filter(|p| p.isr.contains(&id)).filter(takes) {
                 let left = copies_without(p, &kafka, id);
                 prop_assert!(p.replicas.len() <= p.min_isr || left >= p.min_isr, "{p:?}");
                 let comes = |other: &i32| *other != id && brokers.registered.contains_key(other);
                 prop_assert!(left > 0 || !p.replicas.iter().any(comes), "the last copy in sync of {p:?}");
+            }
+            let is_asked = chosen.reasons.contains(&RestartReason::ManualRollingUpdate);
+            for p in brokers.partitions.iter().filter(|p| p.eligible.contains(&id) && p.is_out_of_use_on(id)) {
+                let in_use = |other: &i32| *other != id && brokers.registered.contains_key(other) && !p.is_failed_on(*other);
+                let others = p.eligible.iter().any(in_use) || copies_without(p, &kafka, id) > 0;
+                prop_assert!(is_asked || others, "the last one that may lead {p:?}");
             }
             if chosen.may_lose_records() {
                 for p in brokers.partitions.iter().filter(|p| p.replicas.contains(&id)) {
@@ -168,7 +185,7 @@ proptest! {
         if kafka.quorum.as_ref().is_ok_and(Option::is_some) && kafka.brokers.is_ok() && rules.obstacle(&batch).is_none() {
             let Ok(brokers) = &kafka.brokers else { return Ok(()) };
             for p in &brokers.partitions {
-                let members: Vec<i32> = p.isr.iter().copied().filter(|id| batch.contains(id) && nodes[*id as usize].broker).collect();
+                let members: Vec<i32> = p.isr.iter().copied().filter(|id| batch.contains(id) && nodes[*id as usize].broker && !(p.is_out_of_use_on(*id) && !nodes[*id as usize].may_lose_records())).collect();
                 let Some(first) = members.first() else { continue };
                 let gone = |id: &i32| batch.contains(id) && nodes[*id as usize].broker;
                 let rest = RollPartition { isr: p.isr.iter().copied().filter(|id| !gone(id)).collect(), ..p.clone() };

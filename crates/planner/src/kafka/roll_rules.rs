@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::annotations::MANUAL_ROLLING_UPDATE;
+
 use super::roll_basis;
 use super::roll_view::{
     Batches, PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter,
@@ -254,7 +256,8 @@ impl<'a> Rules<'a> {
     ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
     ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
     /// - A replica on a disk that its broker runs without serves nobody, and comes back with a restart alone: such a restart takes nothing away
-    ///   from the partition, unless it destroys what is on the disk, which may only be full.
+    ///   from the partition, unless it destroys what is on the disk, which may only be full. But with such a restart, which leaves no mark of a
+    ///   clean end on that disk, Kafka no longer counts the replica as eligible: where it may be the last complete one, a user asks for it.
     /// - Of several that go at once, two share no partition that would be short without both, however few replicas it has, and none at
     ///   all where the restart of one of them destroys what it has stored: one by one they may go.
     fn blocks(
@@ -273,7 +276,7 @@ impl<'a> Rules<'a> {
             }
         };
         let left = partition.isr.iter().filter(|id| leaves(**id).is_none() && counts(**id)).count();
-        let takes = |node: &&RollNode| !partition.is_failed_on(node.id) || node.may_lose_records();
+        let takes = |node: &&RollNode| !partition.is_out_of_use_on(node.id) || node.may_lose_records();
         let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).filter(takes).peekable();
         let takes_one = taken.peek().is_some();
         let may_come =
@@ -291,6 +294,19 @@ impl<'a> Rules<'a> {
         }) {
             return Some(Block::OnlyComplete { node: node.id });
         }
+        let mut eligible = partition.eligible.iter().filter_map(|id| leaves(*id));
+        if left == 0
+            && let Some(node) = eligible.find(|node| {
+                let is_asked = node.reasons.contains(&RestartReason::ManualRollingUpdate);
+                partition.is_out_of_use_on(node.id) && !is_asked
+            })
+        {
+            let mut others = partition.eligible.iter().filter(|id| leaves(**id).is_none());
+            let is_there = |id: &i32| brokers.registered.contains_key(id) && !partition.is_failed_on(*id);
+            if !others.any(is_there) {
+                return Some(Block::Eligible { node: node.id });
+            }
+        }
         let mut sharing = partition.replicas.iter().filter_map(|id| leaves(*id));
         if let (Some(first), Some(second)) = (sharing.next(), sharing.next()) {
             let mut all = [first, second].into_iter().chain(sharing);
@@ -305,11 +321,13 @@ impl<'a> Rules<'a> {
             left < partition.min_isr
         } else {
             left < partition.min_isr
-                && partition
-                    .replicas
-                    .iter()
-                    .filter_map(|id| leaves(*id))
-                    .any(|node| node.state == PodState::Ready && !partition.is_failed_on(node.id))
+                && partition.replicas.iter().filter_map(|id| leaves(*id)).any(|node| {
+                    // Without a leader, nobody comes in sync with the last one, whose disk failed.
+                    let may_serve = partition.failed.is_empty()
+                        || partition.leader.is_some()
+                        || partition.is_complete_on(node.id);
+                    node.state == PodState::Ready && may_serve && !partition.is_out_of_use_on(node.id)
+                })
         };
         (partition.replicas.len() > partition.min_isr && short).then_some(Block::BelowMinimum)
     }
@@ -327,10 +345,16 @@ impl<'a> Rules<'a> {
         node: &RollNode,
     ) -> bool {
         let stays = |id: i32| members.iter().all(|member| member.id != id) && self.has_storage(id);
-        let is_led = partition.leader.is_some();
+        let is_led = partition.leader.is_some_and(|id| !partition.is_failed_on(id));
         let in_sync =
             is_led && partition.isr.iter().any(|id| stays(*id) && self.is_closely_in_sync(partition, *id));
-        let is_there = |id: &i32| brokers.registered.contains_key(id) && !partition.is_failed_on(*id);
+        // A broker that ends for a moment is not known to have its disk. Where a user gives up claims, or a failed disk, that can wait.
+        let can_wait = node.loses_claims || partition.is_failed_on(node.id);
+        let is_there = |id: &i32| {
+            brokers.registered.contains_key(id)
+                && !partition.is_failed_on(*id)
+                && !(can_wait && partition.offline.contains(id))
+        };
         let eligible = partition.eligible.iter().any(|id| stays(*id) && is_there(id));
         if !node.may_lose_records() || in_sync || eligible {
             return false;
@@ -366,6 +390,11 @@ impl<'a> Rules<'a> {
                  replicas on brokers {} ({}){hint}",
                 list(&partition.replicas),
                 roll_basis::standing(partition)
+            ),
+            Block::Eligible { node } => format!(
+                "partition {name} has no copy in sync, and what broker {node} has of it on a disk that failed may be its last complete one, which \
+                 Kafka no longer counts as such when the broker restarts: once the disk works, write the annotation \
+                 {MANUAL_ROLLING_UPDATE}: \"true\" on its pod"
             ),
             Block::Shared { node } => format!(
                 "partition {name} would lose what broker {node} has of it together with another replica, of those on brokers {}{hint}",
@@ -442,6 +471,8 @@ enum Block {
     LastCopy { node: i32, destroyed: bool },
     /// What may be its last complete copy, which the restart would destroy.
     OnlyComplete { node: i32 },
+    /// That Kafka counts this node, whose disk failed, as one that may lead it.
+    Eligible { node: i32 },
     /// What the restart of this node destroys, at the same time as another replica.
     Shared { node: i32 },
     /// Replicas that writes need.

@@ -270,6 +270,7 @@ fn with_failed(replicas: &[i32], isr: &[i32], min_isr: usize, failed: &[i32]) ->
     let mut kafka = kafka(Some(quorum(&[(9, 0)], &[(0, 0), (1, 0), (2, 0)])), &[(replicas, isr, min_isr)]);
     let brokers = kafka.brokers.as_mut().unwrap();
     brokers.partitions[0].failed = failed.to_vec();
+    brokers.partitions[0].offline = failed.to_vec();
     brokers.partitions[0].leader = isr.iter().copied().find(|id| !failed.contains(id));
     kafka
 }
@@ -315,4 +316,49 @@ fn a_disk_is_given_up_only_while_another_complete_copy_is_on_a_disk_that_works()
     // And its own is the only one.
     let kafka = with_failed(&[0, 1], &[0], 1, &[0, 1]);
     assert!(says(obstacle(&nodes, &kafka, &[0]).as_ref(), "only copy in sync"));
+}
+
+#[test]
+fn a_replica_on_a_failed_disk_that_may_be_the_last_complete_one_keeps_its_standing_until_a_user_asks() {
+    let mut nodes = brokers();
+    nodes[0].reasons = BTreeSet::from([RestartReason::ConfigChangeRequiresRestart]);
+    let mut kafka = with_failed(&[0, 1, 2], &[], 2, &[0]);
+    kafka.brokers.as_mut().unwrap().partitions[0].eligible = vec![0];
+    let why = obstacle(&nodes, &kafka, &[0]);
+    assert!(says(why.as_ref(), "strimzi.io/manual-rolling-update: \"true\""), "{why:?}");
+    nodes[0].reasons.insert(RestartReason::ManualRollingUpdate);
+    assert_eq!(obstacle(&nodes, &kafka, &[0]), None);
+    // Another one that may lead has its disk.
+    nodes[0].reasons = BTreeSet::from([RestartReason::ConfigChangeRequiresRestart]);
+    kafka.brokers.as_mut().unwrap().partitions[0].eligible = vec![0, 1];
+    assert_eq!(obstacle(&nodes, &kafka, &[0]), None);
+}
+
+#[test]
+fn a_broker_that_ended_for_a_moment_is_not_known_to_have_a_complete_copy_where_claims_are_given_up() {
+    let mut nodes = brokers();
+    (nodes[0].loses_storage, nodes[0].loses_claims) = (true, true);
+    (nodes[1].state, nodes[1].served) = (PodState::Unready, true);
+    let mut kafka = with_failed(&[0, 1], &[], 2, &[0]);
+    let partition = &mut kafka.brokers.as_mut().unwrap().partitions[0];
+    (partition.eligible, partition.offline) = (vec![0, 1], vec![0, 1]);
+    assert!(says(obstacle(&nodes, &kafka, &[0]).as_ref(), "no other complete copy"));
+    kafka.brokers.as_mut().unwrap().partitions[0].offline = vec![0];
+    assert_eq!(obstacle(&nodes, &kafka, &[0]), None);
+}
+
+#[test]
+fn a_replica_that_moved_to_another_disk_counts_although_kafka_calls_it_offline_for_a_moment() {
+    // It is in sync again, and Kafka has not heard yet where it lies.
+    let kafka = with_failed(&[0, 1, 2], &[0, 1], 2, &[1]);
+    assert!(says(obstacle(&brokers(), &kafka, &[1]).as_ref(), "min.insync.replicas"));
+}
+
+#[test]
+fn where_the_last_one_in_sync_is_on_a_failed_disk_the_others_may_restart() {
+    let kafka = with_failed(&[0, 1], &[1], 1, &[1]);
+    assert_eq!(obstacle(&brokers(), &kafka, &[0]), None, "it cannot come in sync before broker 1 is back");
+    let mut nodes = brokers();
+    nodes[0].loses_storage = true;
+    assert!(obstacle(&nodes, &kafka, &[0]).is_some(), "what it has may be all that is left");
 }

@@ -86,6 +86,8 @@ pub struct RollPartition {
     pub eligible: Vec<i32>,
     /// Node ids that led last, of a partition that has neither a replica in sync nor an eligible one.
     pub last_known: Vec<i32>,
+    /// Node ids of which Kafka says that their replica cannot be used: those of `failed`, and those of brokers that are fenced.
+    pub offline: Vec<i32>,
     /// Node ids that run without the disk that has their replica. Kafka does not try such a disk again before the next start of the node.
     pub failed: Vec<i32>,
     /// `min.insync.replicas` in force for the topic.
@@ -96,6 +98,13 @@ impl RollPartition {
     /// Whether the node runs without the disk that has its replica.
     pub fn is_failed_on(&self, id: i32) -> bool {
         self.failed.contains(&id)
+    }
+
+    /// Whether the replica on this node is of no use to anybody before its next start, since its disk failed. Of a replica that moved to another
+    /// disk Kafka says so for some seconds, too, but that one leads or is in sync: a failed one is so only as the last, and leads no more.
+    pub fn is_out_of_use_on(&self, id: i32) -> bool {
+        let is_last = self.isr == [id] && self.leader.is_none();
+        self.is_failed_on(id) && self.leader != Some(id) && (is_last || !self.isr.contains(&id))
     }
 
     /// Whether Kafka says that the replica on this node has every committed record.

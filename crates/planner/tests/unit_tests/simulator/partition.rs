@@ -137,6 +137,7 @@ impl Partition {
             isr: self.isr.clone(),
             eligible: some(&self.eligible),
             last_known: some(&self.last_known),
+            offline: Vec::new(),
             failed: Vec::new(),
             min_isr: self.min_isr,
         }
