@@ -362,3 +362,20 @@ fn where_the_last_one_in_sync_is_on_a_failed_disk_the_others_may_restart() {
     nodes[0].loses_storage = true;
     assert!(obstacle(&nodes, &kafka, &[0]).is_some(), "what it has may be all that is left");
 }
+
+#[test]
+fn what_ends_with_a_pod_stays_while_the_other_complete_copy_is_on_a_failed_disk() {
+    let mut nodes = brokers();
+    nodes[0].loses_storage = true;
+    let mut kafka = with_failed(&[0, 1], &[], 2, &[1]);
+    kafka.brokers.as_mut().unwrap().partitions[0].eligible = vec![0, 1];
+    assert!(says(obstacle(&nodes, &kafka, &[0]).as_ref(), "no other complete copy"));
+    // Kafka may have elected what it cannot use.
+    let mut kafka = with_failed(&[0, 1, 2], &[1, 2], 1, &[1]);
+    let partition = &mut kafka.brokers.as_mut().unwrap().partitions[0];
+    (partition.leader, partition.isr) = (Some(1), vec![1, 0]);
+    assert!(obstacle(&nodes, &kafka, &[0]).is_some());
+    let partition = &mut kafka.brokers.as_mut().unwrap().partitions[0];
+    (partition.leader, partition.isr, partition.failed) = (Some(1), vec![1, 2], vec![1]);
+    assert!(says(obstacle(&nodes, &kafka, &[0]).as_ref(), "no other complete copy"));
+}
