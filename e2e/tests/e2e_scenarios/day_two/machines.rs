@@ -43,7 +43,8 @@ pub(super) async fn drain(day: &mut Day) -> Result<()> {
     day.until_restarted(&before).await?;
     // Without the webhook the pods would be evicted, which the operator has no part in. An operator that is killed may not have told of
     // its last restart.
-    let names = "jsonpath={range .items[*]}{.involvedObject.name}{'\\n'}{end}";
+    // Events regard the Kafka resource, and name the pod beside it.
+    let names = "jsonpath={range .items[*]}{.related.name}{'\\n'}{end}";
     let selector = ["get", "events", "--field-selector", "reason=ManualRollingUpdate", "--output", names];
     let told = day.scenario.kubectl(&selector).await?;
     let untold: Vec<&String> = before.keys().filter(|pod| !told.lines().any(|line| line == *pod)).collect();
