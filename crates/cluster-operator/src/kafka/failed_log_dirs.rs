@@ -1,7 +1,7 @@
 //! Asks brokers which of their log directories they cannot use any more, and decides when each is asked again. What that means for a cluster
 //! is decided in `planner/src/kafka/failed_log_dirs.rs`.
 //!
-//! For its answer a broker looks at each disk that it still uses, and one that hangs holds the thread that does so for good. So each broker is
+//! For its answer a broker looks at each disk that it still uses, and a disk that hangs holds the thread that does so for good. So each broker is
 //! asked seldom and once, over connections of this question's own, and after a few questions without an answer not before Kafka starts
 //! anew. What it said last counts until it says something else, or Kafka starts anew.
 
@@ -16,6 +16,7 @@ use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka::log_dirs_view::{FailedLogDirs, LogDirFailures, METADATA};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::late_answers::Patience;
@@ -77,9 +78,16 @@ struct Broker {
     again_at: Instant,
 }
 
+/// The brokers of a cluster, and the question to them that is under way.
+#[derive(Debug, Default)]
+struct Cluster {
+    brokers: Brokers,
+    question: Option<AbortHandle>,
+}
+
 /// The brokers of all clusters.
 pub(crate) struct FailedLogDirMemory {
-    known: Arc<Mutex<HashMap<ObjectRef, Brokers>>>,
+    known: Arc<Mutex<HashMap<ObjectRef, Cluster>>>,
     places: Arc<Semaphore>,
     queue: Queue<ObjectRef>,
 }
@@ -105,26 +113,27 @@ impl FailedLogDirMemory {
         let due = self.due(key, brokers);
         if !due.is_empty() {
             let (sender, answered) = oneshot::channel();
-            let (known, queue, key) = (Arc::clone(&self.known), self.queue.clone(), key.clone());
+            let (known, queue, of) = (Arc::clone(&self.known), self.queue.clone(), key.clone());
             let answers = ask(due.keys().copied().collect());
             let places = Arc::clone(&self.places);
-            tokio::spawn(async move {
+            let question = tokio::spawn(async move {
                 // It is never closed.
                 let _place = places.acquire().await;
                 let (ends, mut answers, mut is_news) = (Instant::now() + WHOLE, pin!(answers), false);
                 while let Ok(Some((id, answer))) = tokio::time::timeout_at(ends, answers.next()).await {
-                    is_news |= due.get(&id).is_some_and(|start| note(&known, &key, id, start, answer));
+                    is_news |= due.get(&id).is_some_and(|start| note(&known, &of, id, start, answer));
                 }
                 // A pass that has gone on does not know it.
                 if sender.send(()).is_err() && is_news {
-                    queue.add(key);
+                    queue.add(of);
                 }
             });
+            lock(&self.known).entry(key.clone()).or_default().question = Some(question.abort_handle());
             // What came so far counts.
             let _ = patience.wait(tokio::time::timeout(WAIT, answered)).await;
         }
         let all = lock(&self.known);
-        let of_cluster = all.get(key).into_iter().flatten();
+        let of_cluster = all.get(key).into_iter().flat_map(|cluster| &cluster.brokers);
         let present = of_cluster.filter(|(id, broker)| brokers.get(*id) == Some(&broker.start));
         let failures = |broker: &Broker| LogDirFailures {
             paths: broker.told.clone(),
@@ -133,10 +142,13 @@ impl FailedLogDirMemory {
         present.map(|(id, broker)| (*id, failures(broker))).collect()
     }
 
-    /// The brokers that are to be asked now.
+    /// The brokers that are to be asked now: none while the question before is under way.
     fn due(&self, key: &ObjectRef, brokers: &BTreeMap<i32, String>) -> BTreeMap<i32, String> {
         let (mut all, now) = (lock(&self.known), Instant::now());
-        let known = all.entry(key.clone()).or_default();
+        let Cluster { brokers: known, question } = all.entry(key.clone()).or_default();
+        if question.as_ref().is_some_and(|question| !question.is_finished()) {
+            return BTreeMap::new();
+        }
         // A broker that is not ready for a while is not asked more often for that.
         let is_kept = |broker: &Broker| now < broker.again_at + KEPT;
         known.retain(|id, broker| brokers.get(id).map_or(is_kept(broker), |start| *start == broker.start));
@@ -153,15 +165,18 @@ impl FailedLogDirMemory {
         due
     }
 
-    /// Forgets a cluster that is gone.
+    /// Ends the question to a cluster that is gone, and forgets it.
     pub(crate) fn forget(&self, key: &ObjectRef) {
-        lock(&self.known).remove(key);
+        let question = lock(&self.known).remove(key).and_then(|cluster| cluster.question);
+        if let Some(question) = question {
+            question.abort();
+        }
     }
 }
 
 /// Notes what a broker answered; whether it is something new.
 fn note(
-    known: &Mutex<HashMap<ObjectRef, Brokers>>,
+    known: &Mutex<HashMap<ObjectRef, Cluster>>,
     key: &ObjectRef,
     id: i32,
     start: &str,
@@ -170,7 +185,8 @@ fn note(
     let mut all = lock(known);
     // A cluster that is gone is not remembered, nor what an earlier start of the broker said.
     let of_cluster = all.get_mut(key);
-    let Some(broker) = of_cluster.and_then(|known| known.get_mut(&id)).filter(|broker| broker.start == start)
+    let Some(broker) =
+        of_cluster.and_then(|cluster| cluster.brokers.get_mut(&id)).filter(|broker| broker.start == start)
     else {
         return false;
     };

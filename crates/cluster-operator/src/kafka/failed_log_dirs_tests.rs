@@ -101,12 +101,11 @@ async fn a_broker_that_does_not_answer_is_asked_three_times_for_each_start_also_
  {
     for period in 2..=8 {
         let asked = Asked::new();
-        let mut last = FailedLogDirs::new();
         for (start, times) in [("a", 3), ("b", 6)] {
             for minute in 0..6 * 60 {
                 // Another broker is there all the time.
                 let brokers: &[_] = if minute % period == 0 { &[(0, "a")] } else { &[(0, "a"), (1, start)] };
-                last = asked
+                asked
                     .pass(brokers, Duration::ZERO, |id| if id == 1 { silent(1) } else { Ok(Vec::new()) })
                     .await;
                 tokio::time::advance(PAUSE).await;
@@ -114,8 +113,7 @@ async fn a_broker_that_does_not_answer_is_asked_three_times_for_each_start_also_
             let of_other = if start == "a" { 6 * 60 } else { 2 * 6 * 60 };
             assert_eq!(asked.times() - of_other, times, "not ready every {period} minutes");
         }
-        let brokers = [(0, "a"), (1, "b")];
-        last.extend(asked.pass(&brokers, Duration::ZERO, |_| Ok(Vec::new())).await);
+        let last = asked.pass(&[(0, "a"), (1, "b")], Duration::ZERO, |_| Ok(Vec::new())).await;
         assert!(last[&1].is_silent && last[&1].paths.is_none() && !last[&0].is_silent, "{last:?}");
     }
 }
@@ -159,6 +157,30 @@ async fn a_pass_does_not_wait_for_a_disk_that_hangs_and_late_news_bring_another_
     let late = asked.pass(&brokers, Duration::ZERO, silent).await;
     assert_eq!(late[&1], told(Some(&[PATH]))[&1]);
     assert_eq!(asked.times(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_takes_long_is_not_asked_again_meanwhile_and_ends_with_its_cluster() {
+    let asked = Asked::new();
+    let places = asked.memory.places.clone();
+    // The brokers of other clusters take their time.
+    let all = places.acquire_many(u32::try_from(CLUSTERS_AT_A_TIME).unwrap()).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(asked.pass(&[(1, "a")], Duration::ZERO, |_| Ok(broken())).await, told(None));
+        tokio::time::advance(PAUSE).await;
+    }
+    assert_eq!(asked.times(), 1);
+    drop(all);
+    assert_eq!(asked.queue.next().await.as_ref(), Some(&asked.key));
+    assert_eq!(
+        asked.pass(&[(1, "a")], Duration::from_secs(20), |_| Ok(Vec::new())).await,
+        told(Some(&[PATH]))
+    );
+    asked.memory.forget(&asked.key);
+    // Its place is free again, before an answer came.
+    let began = Instant::now();
+    drop(places.acquire_many(u32::try_from(CLUSTERS_AT_A_TIME).unwrap()).await.unwrap());
+    assert!(began.elapsed() < Duration::from_secs(1));
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Cluster {
         });
     }
 
-    /// Cuts every connection between the nodes, and has another one lead the quorum: the one that leads stands still for a while.
+    /// Cuts every connection between the nodes, and has another node become the active controller: the present controller stands still until then.
     fn cut_and_change_controller(&self, agents: &[Agent]) {
         self.cut(0..3);
         self.wait_until_whole();

@@ -220,8 +220,8 @@ impl<'a> Rules<'a> {
         Some(if more == 0 { first } else { format!("{first}; and {more} more partitions") })
     }
 
-    /// Whether a replica is in sync: its leader says so, its broker follows the metadata, and has the disk. Kafka goes on naming the last one
-    /// when it is gone.
+    /// Whether a replica is in sync: its leader says so, its broker follows the metadata, and has the disk: Kafka goes on naming the last
+    /// replica in sync when its disk has failed.
     fn is_in_sync(&self, partition: &RollPartition, id: i32) -> bool {
         let is_named = partition.isr.contains(&id) && !partition.is_failed_on(id);
         is_named && self.following.as_ref().is_none_or(|following| following.contains(&id))
@@ -471,7 +471,7 @@ enum Block {
     LastCopy { node: i32, destroyed: bool },
     /// What may be its last complete copy, which the restart would destroy.
     OnlyComplete { node: i32 },
-    /// That Kafka counts this node, whose disk failed, as one that may lead it.
+    /// The standing of this node, whose disk failed, as an eligible leader.
     Eligible { node: i32 },
     /// What the restart of this node destroys, at the same time as another replica.
     Shared { node: i32 },

@@ -295,7 +295,7 @@ fn a_restart_that_may_bring_a_replica_on_a_failed_disk_back_waits_for_nothing() 
             assert_eq!(obstacle(&nodes, &kafka, &[*id]), None, "{replicas:?} {isr:?}, broker {id}");
         }
     }
-    // One that is well takes away what writes need.
+    // A replica on a disk that works is needed for writes.
     let kafka = with_failed(&[0, 1, 2], &[1, 2], 2, &[0]);
     assert!(says(obstacle(&nodes, &kafka, &[1]).as_ref(), "min.insync.replicas"));
 }
@@ -328,7 +328,7 @@ fn a_replica_on_a_failed_disk_that_may_be_the_last_complete_one_keeps_its_standi
     assert!(says(why.as_ref(), "strimzi.io/manual-rolling-update: \"true\""), "{why:?}");
     nodes[0].reasons.insert(RestartReason::ManualRollingUpdate);
     assert_eq!(obstacle(&nodes, &kafka, &[0]), None);
-    // Another one that may lead has its disk.
+    // Another eligible replica has its disk.
     nodes[0].reasons = BTreeSet::from([RestartReason::ConfigChangeRequiresRestart]);
     kafka.brokers.as_mut().unwrap().partitions[0].eligible = vec![0, 1];
     assert_eq!(obstacle(&nodes, &kafka, &[0]), None);

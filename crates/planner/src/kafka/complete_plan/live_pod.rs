@@ -1,4 +1,4 @@
-//! How far the pod of a node is from the one that is planned.
+//! How far the pod of a node is from the planned pod.
 
 use k8s_openapi::api::core::v1::Pod;
 
