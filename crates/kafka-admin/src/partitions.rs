@@ -182,7 +182,7 @@ impl Admin {
     }
 
     /// Elects leaders: of these partitions, or of all that need it. A partition that has the right leader already is a
-    /// success. For a rebalance, which is to come: no program calls it yet.
+    /// success.
     ///
     /// # Errors
     /// When the whole request failed, for instance because no controller answers: then it is not known of any partition whether

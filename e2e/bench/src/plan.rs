@@ -157,6 +157,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         ),
         Need::Drain(_) => Answer::Drain(DrainView::default()),
         Need::LogDirs(_) => Answer::LogDirs(LogDirsView::default()),
+        Need::LeaderlessPartitions(_) => Answer::LeaderlessPartitions(Vec::new()),
         Need::FailedLogDirs(_) => Answer::FailedLogDirs(BTreeMap::new()),
         Need::TieredTopics => Answer::TieredTopics(TieredTopics::default()),
         Need::DefaultQuotas => Answer::DefaultQuotas(BTreeMap::new()),

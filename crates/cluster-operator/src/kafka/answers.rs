@@ -22,13 +22,15 @@ use super::trial_writes::TrialWrites;
 use super::turns::Turns;
 use super::views::Views;
 use super::{
-    drain_calls, dry_run, failed_log_dirs, kafka_calls, log_dir_calls, lost_nodes, option_calls, roll_calls,
+    drain_calls, dry_run, failed_log_dirs, kafka_calls, leader_elections, log_dir_calls, lost_nodes,
+    option_calls, roll_calls,
 };
 use crate::caches::Caches;
 use crate::settings::Settings;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::drain_view::DrainView;
+use planner::kafka::leaderless_view::LeaderlessPartition;
 use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
@@ -57,6 +59,8 @@ pub(crate) struct Answers {
     drains: Asking<BTreeSet<i32>, DrainView>,
     /// What lies in log directories on volumes that leave.
     log_dirs: Asking<BTreeMap<i32, BTreeSet<String>>, LogDirsView>,
+    /// Which partitions have no leader although brokers that started without a volume could be it.
+    leaderless: Asking<BTreeMap<i32, String>, Vec<LeaderlessPartition>>,
     /// Which log directories brokers cannot use any more.
     failed_log_dirs: FailedLogDirMemory,
     /// What a restart would do.
@@ -94,6 +98,7 @@ impl Answers {
             configs: Asking::second(queue.clone()),
             drains: Asking::second(queue.clone()),
             log_dirs: Asking::new(queue.clone()),
+            leaderless: Asking::new(queue.clone()),
             failed_log_dirs: FailedLogDirMemory::new(queue),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),
@@ -212,6 +217,7 @@ impl Answers {
             | Need::BrokersWithReplicas
             | Need::Drain(_)
             | Need::LogDirs(_)
+            | Need::LeaderlessPartitions(_)
             | Need::FailedLogDirs(_)
             | Need::BrokerConfigs(_)
             | Need::Roll(_)
@@ -251,6 +257,13 @@ impl Answers {
                 let (admin, asked) = (self.brokers(key, observed)?, dirs.clone());
                 let question = async move { Ok::<_, Silence>(log_dir_calls::look(&admin, &asked).await) };
                 self.log_dirs.answer(key, dirs.clone(), patience, question).await.map(Answer::LogDirs)
+            }
+            Need::LeaderlessPartitions(pods) => {
+                let admin = self.brokers(key, observed)?;
+                let brokers: BTreeSet<i32> = pods.keys().copied().collect();
+                let question = async move { leader_elections::look(&admin, &brokers).await };
+                let found = self.leaderless.answer(key, pods.clone(), patience, question).await;
+                found.map(Answer::LeaderlessPartitions)
             }
             Need::FailedLogDirs(brokers) => {
                 // Made only where a broker is to be asked.
@@ -337,6 +350,7 @@ impl Answers {
             self.configs.forget(key);
             self.drains.forget(key);
             self.log_dirs.forget(key);
+            self.leaderless.forget(key);
             self.quotas.forget(key);
             self.tiered.forget(key);
         }
@@ -349,6 +363,7 @@ impl Answers {
         self.configs.forget(key);
         self.drains.forget(key);
         self.log_dirs.forget(key);
+        self.leaderless.forget(key);
         self.failed_log_dirs.forget(key);
         self.rolls.forget(key);
         self.silent.forget(key);

@@ -81,16 +81,35 @@ pub(super) async fn topics(
     cluster: &ClusterDescription,
     nodes: &BTreeSet<i32>,
 ) -> Result<BTreeMap<String, TopicDescription>, Error> {
+    topics_of(admin, least_behind(admin, cluster, nodes).await?).await
+}
+
+/// All topics as this broker knows them; `None`: as any one does.
+pub(super) async fn topics_of(
+    admin: &Admin,
+    broker: Option<i32>,
+) -> Result<BTreeMap<String, TopicDescription>, Error> {
+    let topics = match broker {
+        Some(broker) => admin.list_topics_of(broker).await,
+        None => admin.list_topics().await,
+    };
+    topics.map_err(call("list the topics"))
+}
+
+/// The broker that is least behind, beside these, when it has taken in what the controllers had decided; `None`: no broker is up that could be asked.
+pub(super) async fn least_behind(
+    admin: &Admin,
+    cluster: &ClusterDescription,
+    nodes: &BTreeSet<i32>,
+) -> Result<Option<i32>, Error> {
     let quorum = admin.describe_quorum().await.map_err(call("describe the quorum"))?;
     let is_up = |id: i32| cluster.nodes.get(&id).is_some_and(|node| !node.fenced);
     let replicas = quorum.voters.iter().chain(&quorum.observers);
     let best =
         replicas.filter(|one| is_up(one.id) && !nodes.contains(&one.id)).max_by_key(|one| one.log_end_offset);
-    let Some(best) = best else {
-        return admin.list_topics().await.map_err(call("list the topics"));
-    };
+    let Some(best) = best else { return Ok(None) };
     up_to_date(admin, best.id, quorum.high_watermark).await?;
-    admin.list_topics_of(best.id).await.map_err(call("list the topics"))
+    Ok(Some(best.id))
 }
 
 /// The topics of which replicas are throttled.

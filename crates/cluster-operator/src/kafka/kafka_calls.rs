@@ -9,7 +9,7 @@ use kafka_admin::{
 };
 
 use super::call_error::{Error, call};
-use super::{drain_calls, log_dir_calls, option_calls};
+use super::{drain_calls, leader_elections, log_dir_calls, option_calls};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::feature_view::{FeatureView, LONGEST_NAME, METADATA};
@@ -147,6 +147,7 @@ pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<BTreeMap<OptionCh
         AdminCall::MoveReplicas { broker, rate, moves } => {
             log_dir_calls::move_replicas(admin, *broker, *rate, moves).await?;
         }
+        AdminCall::ElectLeaders { partitions } => leader_elections::elect(admin, partitions).await?,
         AdminCall::CancelMoves { partitions } => drain_calls::cancel(admin, partitions).await?,
         AdminCall::TakeOffThrottles { topics, rates } => drain_calls::take_off(admin, topics, rates).await?,
         AdminCall::UnregisterBroker { broker } => {

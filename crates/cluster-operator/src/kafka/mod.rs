@@ -10,6 +10,7 @@ pub(crate) mod dry_run;
 pub mod failed_log_dirs;
 pub mod kafka_calls;
 pub(crate) mod late_answers;
+pub mod leader_elections;
 pub mod log_dir_calls;
 mod lost_nodes;
 pub(crate) mod node_addresses;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cluster_operator::kafka::silent_brokers::SilentOfCluster;
-use cluster_operator::kafka::{failed_log_dirs, kafka_calls, log_dir_calls, option_calls, roll_calls};
+use cluster_operator::kafka::{
+    failed_log_dirs, kafka_calls, leader_elections, log_dir_calls, option_calls, roll_calls,
+};
 use futures::StreamExt as _;
 use kafka_admin::{Admin, AdminConfig, ConfigResource, ConfigSelection, LogDir, NewTopic, TopicPartition};
 use planner::kafka::admin_call::AdminCall;
@@ -151,6 +153,7 @@ impl Disks {
         }
         self.paper.observed.view = Some(view);
         self.paper.log_dirs = Ok(self.look().await);
+        self.paper.leaderless = leader_elections::look(&self.admin, &BTreeSet::from([0])).await.ok();
         self.paper.failed_log_dirs = Some(self.failed().await);
         let plan = self.paper.plan();
         self.paper.apply(&plan);
@@ -170,7 +173,7 @@ impl Disks {
                         .for_each(|path| *path = self.as_it_is(path));
                     AdminCall::MoveReplicas { broker: *broker, rate: *rate, moves }
                 }
-                AdminCall::TakeOffThrottles { .. } => call.clone(),
+                AdminCall::TakeOffThrottles { .. } | AdminCall::ElectLeaders { .. } => call.clone(),
                 _ => continue,
             };
             assert_eq!(kafka_calls::make(&self.admin, &call).await.unwrap(), BTreeMap::new());
@@ -227,6 +230,47 @@ impl Disks {
         entries.into_iter().map(|(name, entry)| (name, entry.value)).collect()
     }
 
+    /// The second disk is gone, with whatever it held.
+    async fn start_without_the_second(&mut self, plan: &Plan) {
+        std::fs::remove_dir_all(self.node.log_dir(1)).unwrap();
+        let first = self.node.log_dir(0).display().to_string();
+        let mut options = user_lines(plan);
+        options.push(("log.dirs".to_owned(), first));
+        self.node.set_config(&options).unwrap();
+        self.node.start_again().await.unwrap();
+        self.paper.restart(POD);
+    }
+
+    /// Moves both partitions of a topic to a disk.
+    async fn move_to(&self, index: usize, topic: &str) {
+        let path = self.node.log_dir(index).display().to_string();
+        let partitions = [0, 1].map(|number| TopicPartition::new(topic, number));
+        let there: BTreeMap<_, _> = partitions.iter().map(|one| (one.clone(), path.clone())).collect();
+        let arrived = || async {
+            // A broker that has not heard yet that the disk is not cordoned any more refuses it.
+            self.admin.alter_replica_log_dirs(0, there.clone()).await.unwrap();
+            let dir = self.dir(index).await;
+            let is_there = |one| dir.replicas.get(one).is_some_and(|replica| !replica.future);
+            partitions.iter().all(is_there).then_some(())
+        };
+        wait::until(DEADLINE, "the topic is on the disk", arrived).await.unwrap();
+    }
+
+    /// Writes records.
+    async fn produce(&self, topic: &str) -> Vec<String> {
+        let record = |number: usize| format!("{number:05}-{}", "x".repeat(8_000));
+        let lines: Vec<String> = (0..RECORDS).map(record).collect();
+        produce(&self.node.bootstrap(), topic, lines.clone()).await.unwrap();
+        lines
+    }
+
+    /// These records are there, each once.
+    async fn check(&self, topic: &str, lines: &[String]) {
+        let mut read = consume(&self.node.bootstrap(), topic, "auditor", RECORDS).await.unwrap();
+        read.sort();
+        assert!(read == lines, "other records than were written: {}", read.len());
+    }
+
     fn mounts(&self, volume: &str) -> bool {
         let pod = serde_json::to_value(&*self.paper.observed.pods[POD]).unwrap();
         pod["spec"]["volumes"].as_array().unwrap().iter().any(|one| one["name"] == volume)
@@ -259,22 +303,9 @@ fn tells_nothing(plan: &Plan) -> bool {
 async fn a_volume_is_emptied_with_every_record_kept_and_half_of_it_can_be_taken_back() {
     let mut disks = Disks::start().await;
     disks.topic("orders", 2).await;
-    let partitions = [0, 1].map(|index| TopicPartition::new("orders", index));
+    disks.move_to(1, "orders").await;
     let second = disks.node.log_dir(1).display().to_string();
-    let there = partitions.iter().map(|one| (one.clone(), second.clone())).collect();
-    disks.admin.alter_replica_log_dirs(0, there).await.unwrap();
-    let arrived = || async {
-        let dir = disks.dir(1).await;
-        partitions
-            .iter()
-            .all(|one| dir.replicas.get(one).is_some_and(|replica| !replica.future))
-            .then_some(())
-    };
-    wait::until(DEADLINE, "the topic is on the second disk", arrived).await.unwrap();
-    let bootstrap = disks.node.bootstrap();
-    let record = |number: usize| format!("{number:05}-{}", "x".repeat(8_000));
-    let lines: Vec<String> = (0..RECORDS).map(record).collect();
-    produce(&bootstrap, "orders", lines.clone()).await.unwrap();
+    let lines = disks.produce("orders").await;
 
     // Nobody asked for moves: it stays.
     disks.ask(&[0]);
@@ -317,24 +348,39 @@ async fn a_volume_is_emptied_with_every_record_kept_and_half_of_it_can_be_taken_
     assert!(plan.delete.is_empty() && disks.mounts("data-1"), "the claim stays as long as the pod");
     let pods: BTreeSet<&str> = plan.roll.wanted.iter().map(|restart| restart.pod.as_str()).collect();
     assert_eq!(pods, [POD].into());
-    // The disk is gone, with whatever it held.
     disks.node.stop().await.unwrap();
-    std::fs::remove_dir_all(disks.node.log_dir(1)).unwrap();
-    let first = disks.node.log_dir(0).display().to_string();
-    let mut options = user_lines(&plan);
-    options.push(("log.dirs".to_owned(), first));
-    disks.node.set_config(&options).unwrap();
-    disks.node.start_again().await.unwrap();
-    disks.paper.restart(POD);
+    disks.start_without_the_second(&plan).await;
     assert!(!disks.mounts("data-1"));
     let gone = |plan: &Plan| plan.delete.iter().any(|deletion| deletion.object.name == "data-1-my-dual-0");
     disks.until("without its claim", gone).await;
     let plan = disks.until("settled", |plan| !remembers(plan) && tells_nothing(plan)).await;
     assert!(plan.held.is_empty());
     assert_eq!(disks.set().await, BTreeMap::new(), "nothing throttles, and nothing is cordoned");
-    let mut read = consume(&bootstrap, "orders", "auditor", RECORDS).await.unwrap();
-    read.sort();
-    assert!(read == lines, "other records than were written: {}", read.len());
+    disks.check("orders", &lines).await;
+}
+
+#[tokio::test]
+async fn a_partition_whose_replica_kafka_looks_for_on_the_volume_that_left_gets_its_leader_again() {
+    let mut disks = Disks::start().await;
+    disks.topic("orders", 2).await;
+    disks.move_to(0, "orders").await;
+    let lines = disks.produce("orders").await;
+    disks.ask(&[0]);
+    let plan = disks.until("empty", |plan| !lists(plan, "data-1")).await;
+    // As a broker leaves it that stops while it takes back its report of a move that is done: the controllers place the replicas on the
+    // second disk, and they lie on the first one.
+    let uncordon =
+        AdminCall::AlterBrokerConfig { broker: Some(0), changes: [(CORDONED.to_owned(), None)].into() };
+    kafka_calls::make(&disks.admin, &uncordon).await.unwrap();
+    disks.move_to(1, "orders").await;
+    disks.node.stop().await.unwrap();
+    for number in 0..2 {
+        let name = format!("orders-{number}");
+        std::fs::rename(disks.node.log_dir(1).join(&name), disks.node.log_dir(0).join(&name)).unwrap();
+    }
+    disks.start_without_the_second(&plan).await;
+    disks.until("settled", |plan| !remembers(plan) && tells_nothing(plan)).await;
+    disks.check("orders", &lines).await;
 }
 
 #[tokio::test]

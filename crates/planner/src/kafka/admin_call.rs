@@ -71,6 +71,11 @@ pub enum AdminCall {
         /// The directory in which each replica is to be, by topic and partition.
         moves: BTreeMap<String, BTreeMap<i32, String>>,
     },
+    /// `electLeaders` of the preferred kind for partitions without a leader: of the replicas that have every committed record, or none.
+    ElectLeaders {
+        /// The partitions, by topic.
+        partitions: BTreeMap<String, BTreeSet<i32>>,
+    },
     /// `alterPartitionReassignments` that ends moves: these partitions stay where they were.
     CancelMoves {
         /// The partitions, by topic.

@@ -58,6 +58,9 @@ impl Observation for Observed {
             }
             (Need::Drain(_), Answer::Drain(view)) => self.drain = Some(view),
             (Need::LogDirs(_), Answer::LogDirs(view)) => self.log_dirs = Some(view),
+            (Need::LeaderlessPartitions(_), Answer::LeaderlessPartitions(found)) => {
+                self.leaderless = Some(found);
+            }
             (Need::FailedLogDirs(_), Answer::FailedLogDirs(failed)) => self.failed_log_dirs = Some(failed),
             (need @ Need::BrokerConfigs(_), Answer::BrokerConfigs(configs)) => match &mut self.view {
                 Some(view) if !configs.is_empty() => view.broker_configs = configs,

@@ -30,6 +30,7 @@ mod kafka_exporter;
 pub mod kubernetes_node_state;
 mod kubernetes_nodes;
 mod last_advertised;
+pub mod leaderless_view;
 mod live_objects;
 pub mod log_dirs_view;
 mod lost;

@@ -46,6 +46,10 @@ pub enum Need {
     Drain(BTreeSet<i32>),
     /// What these brokers say of these of their log directories, by their paths. Answer: [`Answer::LogDirs`](super::answer::Answer::LogDirs).
     LogDirs(BTreeMap<i32, BTreeSet<String>>),
+    /// Which partitions have no leader although one of these brokers has all of their records: by node id, in the pods with these UIDs. What was said
+    /// before a pod was replaced says nothing of it. Answer:
+    /// [`Answer::LeaderlessPartitions`](super::answer::Answer::LeaderlessPartitions).
+    LeaderlessPartitions(BTreeMap<i32, String>),
     /// Which log directories these brokers cannot use any more: for each a mark of the present start of its container, since the next one
     /// tries them again. Answer: [`Answer::FailedLogDirs`](super::answer::Answer::FailedLogDirs).
     FailedLogDirs(BTreeMap<i32, String>),

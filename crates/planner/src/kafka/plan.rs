@@ -107,6 +107,9 @@ fn about_kafka(observed: &Observed) -> Vec<Need> {
     if observed.view.is_some() && observed.log_dirs.is_none() {
         needs.extend(volume_removal::question(observed));
     }
+    if observed.view.is_some() {
+        needs.extend(volume_removal::elections::question(observed));
+    }
     needs.retain(|need| observed.silence(need).is_none());
     needs
 }

@@ -34,13 +34,10 @@ use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::kubernetes_node_state::KubernetesNode;
+use planner::kafka::leaderless_view::LeaderlessPartition;
 use planner::kafka::log_dirs_view::{FailedLogDirs, LogDirsView};
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
-use planner::kafka::observed::ConfigView;
-use planner::kafka::observed::KafkaView;
-use planner::kafka::observed::Observed;
-use planner::kafka::observed::QuorumView;
-use planner::kafka::observed::TieredTopics;
+use planner::kafka::observed::{ConfigView, KafkaView, Observed, QuorumView, TieredTopics};
 use planner::kafka::operator_turns::Turn;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::RollKafka;
@@ -81,6 +78,8 @@ pub(crate) struct World {
     pub drain: Option<DrainView>,
     /// What brokers say of their log directories, or why they do not.
     pub log_dirs: Result<LogDirsView, SilenceKind>,
+    /// Partitions without a leader; `None`: Kafka does not say.
+    pub leaderless: Option<Vec<LeaderlessPartition>>,
     /// Log directories that brokers cannot use; `None`: they do not say.
     pub failed_log_dirs: Option<FailedLogDirs>,
     /// What the agents of pods say of their plug-ins; others do not answer.
@@ -156,6 +155,7 @@ impl World {
             tiered_topics: None,
             drain: None,
             log_dirs: Err(SilenceKind::Late),
+            leaderless: Some(Vec::new()),
             failed_log_dirs: None,
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
@@ -185,7 +185,8 @@ impl World {
 
     /// The answer to what a plan asks for.
     pub(crate) fn answer(&self, need: &Need) -> Answer {
-        let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
+        let silent = |kind| Answer::Unknown(Silence::new(kind, "paper does not answer"));
+        let unknown = || silent(SilenceKind::Late);
         match need {
             Need::Material(request) => match issuer::make(request, self.now) {
                 Ok(material) => Answer::Material(material),
@@ -234,10 +235,10 @@ impl World {
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
             Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
             Need::Drain(_) => self.drain.clone().map_or_else(unknown, Answer::Drain),
-            Need::LogDirs(_) => match &self.log_dirs {
-                Ok(view) => Answer::LogDirs(view.clone()),
-                Err(kind) => Answer::Unknown(Silence::new(*kind, "paper does not answer")),
-            },
+            Need::LogDirs(_) => self.log_dirs.clone().map_or_else(silent, Answer::LogDirs),
+            Need::LeaderlessPartitions(_) => {
+                self.leaderless.clone().map_or_else(unknown, Answer::LeaderlessPartitions)
+            }
             Need::FailedLogDirs(_) => {
                 self.failed_log_dirs.clone().map_or_else(unknown, Answer::FailedLogDirs)
             }

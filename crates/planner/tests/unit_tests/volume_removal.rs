@@ -2,6 +2,7 @@
 
 mod cordons;
 mod disks;
+mod elections;
 mod refused;
 mod restored;
 

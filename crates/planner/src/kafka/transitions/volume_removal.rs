@@ -3,6 +3,7 @@
 //! What is under way is read from Kafka at every look. The pod set remembers the storage with the volume until no pod has it any more, so
 //! that a removal is gone on with, or taken back, by whichever process comes next.
 
+pub(crate) mod elections;
 pub(crate) mod moves;
 mod words;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
 
-use super::{MOST_REMOVED, RemovedVolumes, listed, of_set};
+use super::{MOST_REMOVED, RemovedVolumes, elections, listed, of_set};
 use crate::findings::Warning;
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Pool, VolumeState, jbod};
@@ -38,7 +38,8 @@ pub(crate) struct VolumePlan {
 pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
     let mut plan = VolumePlan::default();
     for pool in &cluster.pools {
-        let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+        let pod_set = cluster.pod_set_name(pool);
+        let set = observed.pod_sets.get(&pod_set);
         let known = set.map(|set| of_set(set)).unwrap_or_default();
         let leaving: BTreeSet<i32> = pool.removal.states.keys().copied().collect();
         if leaving.is_empty() && known == RemovedVolumes::default() {
@@ -53,7 +54,7 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
             drain::USUAL_RATE
         });
         let listed = set.map(|set| listed(set)).unwrap_or_default();
-        let of_pool = OfPool { pool, observed, known, listed, leaving, rate };
+        let of_pool = OfPool { pool, observed, pod_set, known, listed, leaving, rate };
         of_pool.fill(&mut plan);
     }
     plan
@@ -63,6 +64,8 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
 struct OfPool<'a> {
     pool: &'a Pool,
     observed: &'a Observed,
+    /// The name of its pod set.
+    pod_set: String,
     /// What the pod set remembers.
     known: RemovedVolumes,
     /// Nodes of the pod set.
@@ -105,7 +108,7 @@ impl OfPool<'_> {
             remembered.rates.insert(self.rate);
         }
         let back: BTreeSet<i32> = &self.known.volumes - &self.leaving;
-        let mut stuck = Vec::new();
+        let (mut stuck, mut started_without) = (Vec::new(), BTreeSet::new());
         for node in self.pool.nodes.iter().filter(|_| self.pool.broker) {
             let told = self.observed.log_dirs.as_ref().and_then(|view| view.brokers.get(node));
             let Some(broker) = told else {
@@ -116,12 +119,19 @@ impl OfPool<'_> {
             };
             let on_node = OnNode::of(self, broker, *node, &back);
             remembered.volumes.extend(on_node.traces);
+            let pod = self.observed.pods.get(&format!("{}-{node}", self.pod_set));
+            let missing = pod.map(|pod| elections::missing(pod, &self.known.volumes)).unwrap_or_default();
+            if !missing.is_empty() && !elections::is_settled(self.observed, *node) {
+                remembered.volumes.extend(missing);
+                started_without.insert(*node);
+            }
             if on_node.has_rate {
                 remembered.rates.extend(&self.known.rates);
             }
             plan.calls.extend(on_node.calls);
             stuck.extend(on_node.stuck);
         }
+        plan.calls.extend(elections::call(self.observed, &started_without));
         if remembered != RemovedVolumes::default() {
             plan.remembered.insert(self.pool.name.clone(), remembered);
         }
