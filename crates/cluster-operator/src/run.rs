@@ -21,6 +21,7 @@ use crate::controller::{
 };
 use crate::evictions;
 use crate::kafka::answers::Answers;
+use crate::kafka::certificate_metrics::CertificateMetrics;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metrics::RollMetrics;
@@ -138,6 +139,7 @@ async fn work(
             events,
             pod_errors,
             roll_metrics: RollMetrics::new(metrics).context("cannot make the metrics")?,
+            certificate_metrics: CertificateMetrics::new(metrics).context("cannot make the metrics")?,
             room,
             mandate: mandate.clone(),
         });

@@ -5,6 +5,7 @@ mod agents;
 pub(crate) mod answers;
 pub(crate) mod call_error;
 mod call_time;
+pub(crate) mod certificate_metrics;
 pub mod drain_calls;
 pub(crate) mod dry_run;
 pub mod failed_log_dirs;

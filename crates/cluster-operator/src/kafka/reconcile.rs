@@ -25,6 +25,7 @@ use serde_json::json;
 
 use self::refusals::Refusals;
 use super::answers::Answers;
+use super::certificate_metrics::CertificateMetrics;
 use super::observe::Observer;
 use super::option_calls;
 use super::roll_metrics::RollMetrics;
@@ -75,6 +76,8 @@ pub(crate) struct Parts {
     pub pod_errors: PodErrors,
     /// How long restarts have been waiting.
     pub roll_metrics: RollMetrics,
+    /// When authorities end.
+    pub certificate_metrics: CertificateMetrics,
     /// The room for plans of all kinds.
     pub room: Room,
     /// Whether this process leads.
@@ -90,6 +93,7 @@ pub(crate) struct Reconciler {
     events: Events,
     pod_errors: PodErrors,
     roll_metrics: RollMetrics,
+    certificate_metrics: CertificateMetrics,
     mandate: Mandate,
     /// How many large clusters are planned at a time.
     room: Room,
@@ -106,8 +110,18 @@ pub(crate) struct Reconciler {
 impl Reconciler {
     /// From the parts that all passes share.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { caches, applier, observer, answers, events, pod_errors, roll_metrics, room, mandate } =
-            parts;
+        let Parts {
+            caches,
+            applier,
+            observer,
+            answers,
+            events,
+            pod_errors,
+            roll_metrics,
+            certificate_metrics,
+            room,
+            mandate,
+        } = parts;
         Self {
             caches,
             applier,
@@ -116,6 +130,7 @@ impl Reconciler {
             events,
             pod_errors,
             roll_metrics,
+            certificate_metrics,
             mandate,
             room,
             memories: Mutex::default(),

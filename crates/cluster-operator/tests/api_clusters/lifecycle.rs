@@ -1,8 +1,12 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::ResourceExt;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::json;
+use test_support::wait;
 
 use crate::world::{DEADLINE, OWNED, World, condition, kafka, pool, resource};
 
@@ -333,6 +337,40 @@ async fn a_paused_cluster_is_left_alone_until_it_goes_on() {
     assert!(world.api("Service").get_opt("c-kafka-brokers").await.unwrap().is_none());
     world.patch("Kafka", "c", pause(json!(null))).await;
     world.exists("Service", "c-kafka-brokers").await;
+}
+
+/// What the metric about the end of authorities says of a cluster, by its type.
+fn ends(world: &World, cluster: &str) -> BTreeMap<String, f64> {
+    let metrics = world.metrics.render().unwrap();
+    let labels = format!("{{cluster=\"{cluster}\",resource_namespace=\"{}\",type=\"", world.namespace);
+    let lines =
+        metrics.lines().filter_map(|line| line.strip_prefix("strimzi_certificate_expiration_timestamp_ms"));
+    let values = lines.filter_map(|line| line.strip_prefix(&labels)?.split_once("\"} "));
+    values.map(|(authority, value)| (authority.to_owned(), value.parse().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn when_both_authorities_end_is_a_metric_that_goes_with_the_cluster() {
+    let world = World::start("ends").await;
+    world.usual("c").await;
+    let in_secret = async |name: &str| {
+        let secret: Secret = world.get("Secret", name).await.try_parse().unwrap();
+        let text = String::from_utf8(secret.data.unwrap()["ca.crt"].0.clone()).unwrap();
+        pki::CertificateChain::parse(&text).unwrap().ends().as_millisecond() as f64
+    };
+    let shown = async || {
+        let (cluster, clients) = (in_secret("c-cluster-ca-cert").await, in_secret("c-clients-ca-cert").await);
+        let expected = [("client-ca".to_owned(), clients), ("cluster-ca".to_owned(), cluster)].into();
+        (ends(&world, "c") == expected).then_some(cluster)
+    };
+    let first = wait::until(DEADLINE, "the metric says when they end", shown).await.unwrap();
+    let renew = json!({"metadata": {"annotations": {"strimzi.io/force-renew": "true"}}});
+    world.patch("Secret", "c-cluster-ca-cert", renew).await;
+    let renewed = async || shown().await.filter(|ends| *ends > first);
+    wait::until(DEADLINE, "the metric knows of the renewal", renewed).await.unwrap();
+    world.delete("Kafka", "c").await;
+    let gone = async || ends(&world, "c").is_empty().then_some(());
+    wait::until(DEADLINE, "the metric is gone", gone).await.unwrap();
 }
 
 #[tokio::test]

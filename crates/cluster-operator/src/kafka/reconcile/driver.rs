@@ -60,6 +60,7 @@ impl Kind for Reconciler {
             // It is there. What runs is left as it is; its status says so already.
             lock(&self.seen).insert(key.clone());
             self.answers.turn_of(key, None);
+            self.certificate_metrics.show(key, &self.caches.secrets);
             if unreadable.is_terminating() {
                 return Ok(self.leaving(key, true));
             }
@@ -140,6 +141,10 @@ impl Kind for Reconciler {
     }
 
     async fn before(&self, key: &ObjectRef, view: &ClusterView, plan: &Plan) -> Result<(), Error> {
+        if !matches!(view, ClusterView::Leaving(_)) {
+            // Also of a cluster that is paused or refused: its certificates end all the same.
+            self.certificate_metrics.show(key, &self.caches.secrets);
+        }
         if !matches!(view, ClusterView::Live(_)) {
             self.roll_metrics.remove(key);
             if matches!(view, ClusterView::Unplanned(_, Unplanned::Paused)) {

@@ -29,6 +29,7 @@ impl Reconciler {
             self.memory(|memory| drop(memory.remove(key)));
             self.deleted_pods.forget(key);
             self.roll_metrics.remove(key);
+            self.certificate_metrics.remove(key);
         }
         let seen = lock(&self.seen).contains(key);
         let gone_since = (!terminating).then(|| {
