@@ -300,10 +300,8 @@ impl World {
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         match desired.reference.kind.as_str() {
             "Secret" => {
-                // What an apply does not name stays.
-                if let Some(live) = self.observed.secrets.get(&name).filter(|_| object["data"].is_null()) {
-                    object["data"] = json!(live.data);
-                    object["metadata"]["annotations"] = json!(live.metadata.annotations);
+                if let Some(live) = self.observed.secrets.get(&name) {
+                    planned::keep_what_is_not_named(live, &mut object);
                 }
                 self.observed.secrets.insert(name, typed(object));
             }

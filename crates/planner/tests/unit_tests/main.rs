@@ -15,6 +15,7 @@ mod common;
 mod any_manifest;
 mod authorities;
 mod bad_input;
+mod certificate_life_cycles;
 mod connect_resizing;
 mod connect_roll;
 mod connect_trust;

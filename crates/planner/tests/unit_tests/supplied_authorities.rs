@@ -10,7 +10,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-fn authority(name: &str, validity_days: u32) -> Authority {
+pub(super) fn authority(name: &str, validity_days: u32) -> Authority {
     let request = AuthorityRequest {
         common_name: name.to_owned(),
         organization: "held by us".to_owned(),
@@ -41,7 +41,7 @@ fn supplied() -> World {
     world
 }
 
-fn supply_both(world: &mut World, of: &Authority, generation: &str) {
+pub(super) fn supply_both(world: &mut World, of: &Authority, generation: &str) {
     for role in ["cluster-ca", "clients-ca"] {
         let (certificate, key) = (of.certificate().as_str(), of.key().expose());
         supply(world, &format!("my-{role}-cert"), &[("ca.crt", certificate)], generation);
