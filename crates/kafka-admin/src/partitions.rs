@@ -1,6 +1,6 @@
 //! Partitions: move replicas, elect leaders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
@@ -217,6 +217,8 @@ impl Admin {
                 misrouted(results.map(|result| result.error_code))
             })
         };
+        let asked: Option<BTreeSet<TopicPartition>> =
+            of.as_ref().map(|partitions| partitions.iter().cloned().collect());
         let answers = match of {
             None => vec![elect(None).await?],
             Some(partitions) => self.batched(partitions, weigh_partition, |group| elect(Some(group))).await?,
@@ -224,11 +226,16 @@ impl Admin {
         let mut outcomes = Outcomes::new();
         for topic in answers.iter().flat_map(|answer| &answer.replica_election_results) {
             for partition in &topic.partition_result {
+                let key = TopicPartition::new(string(&topic.topic), partition.partition_id);
+                // Whoever answers with something else fills no memory with it.
+                if asked.as_ref().is_some_and(|asked| !asked.contains(&key)) {
+                    continue;
+                }
                 let outcome = match check(partition.error_code, partition.error_message.as_ref()) {
                     Err(error) if error.code == ErrorCode::ELECTION_NOT_NEEDED => Ok(()),
                     other => other,
                 };
-                outcomes.insert(TopicPartition::new(string(&topic.topic), partition.partition_id), outcome);
+                outcomes.insert(key, outcome);
             }
         }
         Ok(outcomes)

@@ -130,9 +130,26 @@ fn describe(topic: &MetadataResponseTopic) -> TopicDescription {
     }
 }
 
+/// The longest name of a topic, in bytes (`org.apache.kafka.common.internals.Topic`).
+const LONGEST_NAME: usize = 249;
+
 /// A topic that has just been created may lack its leaders for a moment; that is an answer like any other.
 fn topic_error(code: i16) -> i16 {
     if ErrorCode(code) == ErrorCode::LEADER_NOT_AVAILABLE { 0 } else { code }
+}
+
+/// Refuses names that no topic of Kafka can have: whoever looks at partitions one by one may repeat them for each.
+fn check_names(answer: &MetadataResponse) -> Result<(), AdminError> {
+    let lengths = answer.topics.iter().filter_map(|topic| topic.name.as_ref().map(|name| name.len()));
+    match lengths.max() {
+        Some(longest) if longest > LONGEST_NAME => Err(AdminError::Protocol {
+            address: "a broker".to_owned(),
+            reason: format!(
+                "it tells of a topic whose name has {longest} bytes; Kafka allows {LONGEST_NAME}"
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 impl Admin {
@@ -163,6 +180,7 @@ impl Admin {
 
     async fn all_topics(&self, route: Route) -> Result<BTreeMap<String, TopicDescription>, AdminError> {
         let answer = self.metadata(route, None).await?;
+        check_names(&answer)?;
         let found = answer.topics.iter().filter(|topic| topic_error(topic.error_code) == 0).map(describe);
         Ok(found.map(|topic| (topic.name.clone(), topic)).collect())
     }
@@ -320,4 +338,20 @@ fn creatable(topic: NewTopic) -> CreatableTopic {
         .with_replication_factor(topic.replication_factor.filter(|_| !assigned).unwrap_or(-1))
         .with_assignments(assignments.collect())
         .with_configs(configs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_topic_can_have_is_refused() {
+        let answer = |length: usize| {
+            let topic = MetadataResponseTopic::default().with_name(Some(topic_name("n".repeat(length))));
+            MetadataResponse::default().with_topics(vec![topic])
+        };
+        assert!(check_names(&answer(LONGEST_NAME)).is_ok());
+        let refused = check_names(&answer(LONGEST_NAME + 1)).unwrap_err().to_string();
+        assert!(refused.contains("250 bytes") && refused.contains("allows 249"), "{refused}");
+    }
 }

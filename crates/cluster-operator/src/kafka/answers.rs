@@ -30,7 +30,7 @@ use crate::settings::Settings;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::drain_view::DrainView;
-use planner::kafka::leaderless_view::LeaderlessPartition;
+use planner::kafka::leaderless_view::LeaderlessView;
 use planner::kafka::log_dirs_view::LogDirsView;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
@@ -59,8 +59,8 @@ pub(crate) struct Answers {
     drains: Asking<BTreeSet<i32>, DrainView>,
     /// What lies in log directories on volumes that leave.
     log_dirs: Asking<BTreeMap<i32, BTreeSet<String>>, LogDirsView>,
-    /// Which partitions have no leader although brokers that started without a volume could be it.
-    leaderless: Asking<BTreeMap<i32, String>, Vec<LeaderlessPartition>>,
+    /// Which partitions without a leader brokers that started without a volume could lead.
+    leaderless: Asking<BTreeMap<i32, String>, LeaderlessView>,
     /// Which log directories brokers cannot use any more.
     failed_log_dirs: FailedLogDirMemory,
     /// What a restart would do.
@@ -98,7 +98,7 @@ impl Answers {
             configs: Asking::second(queue.clone()),
             drains: Asking::second(queue.clone()),
             log_dirs: Asking::new(queue.clone()),
-            leaderless: Asking::new(queue.clone()),
+            leaderless: Asking::second(queue.clone()),
             failed_log_dirs: FailedLogDirMemory::new(queue),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             silent: SilentBrokers::default(),

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_admin::{
-    Admin, AdminError, ClusterDescription, ConfigChange, ConfigResource, ConfigSelection, ConfigSource,
-    ErrorCode, Reassignment, TopicDescription, TopicPartition,
+    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, ErrorCode, Reassignment,
+    TopicDescription, TopicPartition,
 };
 use planner::kafka::drain_view::{DrainBroker, DrainView, PartitionState, ThrottledReplicas};
 
 use super::call_error::{Error, call};
-use super::roll_calls::up_to_date;
+use super::up_to_date_topics::topics;
 
 /// The options of a topic with its throttled replicas: those that are copied from, and those that are copied to.
 const TOPIC_KEYS: [&str; 2] = planner::kafka::drain_view::TOPIC_KEYS;
@@ -72,44 +72,6 @@ fn state(partition: kafka_admin::PartitionDescription, moving: Option<&Reassignm
         adding: moving.map(|moving| moving.adding.clone()).unwrap_or_default(),
         removing: moving.map(|moving| moving.removing.clone()).unwrap_or_default(),
     }
-}
-
-/// All topics, told by a broker that has taken in what the controllers had decided: a broker that lags would tell of replicas that have
-/// moved already. Of the brokers that stay, the least behind is asked.
-pub(super) async fn topics(
-    admin: &Admin,
-    cluster: &ClusterDescription,
-    nodes: &BTreeSet<i32>,
-) -> Result<BTreeMap<String, TopicDescription>, Error> {
-    topics_of(admin, least_behind(admin, cluster, nodes).await?).await
-}
-
-/// All topics as this broker knows them; `None`: as any one does.
-pub(super) async fn topics_of(
-    admin: &Admin,
-    broker: Option<i32>,
-) -> Result<BTreeMap<String, TopicDescription>, Error> {
-    let topics = match broker {
-        Some(broker) => admin.list_topics_of(broker).await,
-        None => admin.list_topics().await,
-    };
-    topics.map_err(call("list the topics"))
-}
-
-/// The broker that is least behind, beside these, when it has taken in what the controllers had decided; `None`: no broker is up that could be asked.
-pub(super) async fn least_behind(
-    admin: &Admin,
-    cluster: &ClusterDescription,
-    nodes: &BTreeSet<i32>,
-) -> Result<Option<i32>, Error> {
-    let quorum = admin.describe_quorum().await.map_err(call("describe the quorum"))?;
-    let is_up = |id: i32| cluster.nodes.get(&id).is_some_and(|node| !node.fenced);
-    let replicas = quorum.voters.iter().chain(&quorum.observers);
-    let best =
-        replicas.filter(|one| is_up(one.id) && !nodes.contains(&one.id)).max_by_key(|one| one.log_end_offset);
-    let Some(best) = best else { return Ok(None) };
-    up_to_date(admin, best.id, quorum.high_watermark).await?;
-    Ok(Some(best.id))
 }
 
 /// The topics of which replicas are throttled.

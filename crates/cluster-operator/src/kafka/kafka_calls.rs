@@ -9,7 +9,7 @@ use kafka_admin::{
 };
 
 use super::call_error::{Error, call};
-use super::{drain_calls, leader_elections, log_dir_calls, option_calls};
+use super::{drain_calls, leader_elections, log_dir_calls, option_calls, up_to_date_topics};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::feature_view::{FeatureView, LONGEST_NAME, METADATA};
@@ -74,7 +74,7 @@ fn lags(quorum: &kafka_admin::Quorum) -> BTreeMap<i32, i64> {
 pub async fn brokers_with_replicas(admin: &Admin) -> Result<BTreeSet<i32>, Error> {
     let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;
     // A broker that is behind would call one empty that is not.
-    let topics = drain_calls::topics(admin, &cluster, &BTreeSet::new()).await?;
+    let topics = up_to_date_topics::topics(admin, &cluster, &BTreeSet::new()).await?;
     let partitions = topics.values().flat_map(|topic| &topic.partitions);
     let mut brokers = BTreeSet::new();
     for broker in partitions.flat_map(|partition| partition.replicas.iter().copied()) {

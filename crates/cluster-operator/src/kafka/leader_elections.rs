@@ -2,48 +2,77 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kafka_admin::{Admin, Election, PartitionDescription, TopicPartition};
-use planner::kafka::leaderless_view::{LeaderlessPartition, complete};
+use kafka_admin::{Admin, Election, KafkaError, PartitionDescription, TopicDescription, TopicPartition};
+use planner::kafka::leaderless_view::{LeaderlessPartition, LeaderlessView, electable};
 
 use super::call_error::{Error, call};
-use super::drain_calls::{least_behind, topics_of};
+use super::up_to_date_topics::{least_behind, topics_of};
 
-/// Partitions of an answer.
-const MOST: usize = 10_000;
+/// The most partitions in an answer; the others come with the next ones.
+const MOST: usize = 500;
 
-/// Partitions without a leader of which one of these brokers could be it, as a broker knows them that has taken in all that the controllers
-/// had decided.
-pub async fn look(admin: &Admin, brokers: &BTreeSet<i32>) -> Result<Vec<LeaderlessPartition>, Error> {
+/// Partitions whose eligible leaders are asked for at a time.
+const AT_A_TIME: usize = 2000;
+
+/// Partitions that a line of the log names.
+const NAMED: usize = 10;
+
+/// Partitions without a leader that one of these brokers could lead, as a broker knows them that has taken in all that the controllers had
+/// decided.
+pub async fn look(admin: &Admin, brokers: &BTreeSet<i32>) -> Result<LeaderlessView, Error> {
     let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;
     let known = least_behind(admin, &cluster, &BTreeSet::new()).await?;
     let topics = topics_of(admin, known).await?;
-    let mut leaderless: BTreeMap<TopicPartition, PartitionDescription> = BTreeMap::new();
-    for (name, topic) in topics {
-        let could_be = |one: &PartitionDescription| {
-            one.leader.is_none() && one.replicas.iter().any(|id| brokers.contains(id))
+    let mut view = LeaderlessView::default();
+    for group in leaderless(&topics, brokers).chunks(AT_A_TIME) {
+        let mut asked = BTreeSet::new();
+        for (topic, one) in group {
+            asked.insert(TopicPartition::new(*topic, one.index));
+        }
+        let told = match known {
+            Some(id) => admin.describe_leaderships_of(id, &asked).await,
+            None => Ok(None),
         };
-        let found = topic.partitions.into_iter().filter(could_be);
-        leaderless.extend(found.map(|one| (TopicPartition::new(name.as_str(), one.index), one)));
+        let told = told.map_err(call("ask for the eligible leaders of partitions"))?.unwrap_or_default();
+        for (topic, one) in group {
+            let key = TopicPartition::new(*topic, one.index);
+            let found = told.get(&key);
+            let (eligible, last_known) =
+                found.map(|found| (&*found.eligible, &*found.last_known)).unwrap_or_default();
+            let electable = electable(&one.isr, eligible, last_known);
+            if electable.is_disjoint(brokers) {
+                continue;
+            }
+            if view.partitions.len() == MOST {
+                view.has_more = true;
+                return Ok(view);
+            }
+            let offline = one.offline.iter().copied().collect();
+            let TopicPartition { topic, partition } = key;
+            view.partitions.push(LeaderlessPartition { topic, partition, electable, offline });
+        }
     }
-    if leaderless.is_empty() {
-        return Ok(Vec::new());
+    Ok(view)
+}
+
+/// Partitions without a leader that have a replica on one of these brokers, first those that Kafka could elect a leader for now.
+fn leaderless<'a>(
+    topics: &'a BTreeMap<String, TopicDescription>,
+    brokers: &BTreeSet<i32>,
+) -> Vec<(&'a str, &'a PartitionDescription)> {
+    let (mut found, mut offline) = (Vec::new(), Vec::new());
+    for (name, topic) in topics {
+        for partition in topic.partitions.iter().filter(|one| one.leader.is_none()) {
+            let mut concerned = partition.replicas.iter().filter(|id| brokers.contains(id)).peekable();
+            if concerned.peek().is_none() {
+                continue;
+            }
+            let is_offline = concerned.all(|id| partition.offline.contains(id));
+            (if is_offline { &mut offline } else { &mut found }).push((name.as_str(), partition));
+        }
     }
-    let asked = leaderless.keys().cloned().collect();
-    let told = match known {
-        Some(id) => admin.describe_leaderships_of(id, &asked).await,
-        None => Ok(None),
-    };
-    let mut told = told.map_err(call("ask for the eligible leaders of partitions"))?.unwrap_or_default();
-    let view = leaderless.into_iter().filter_map(|(key, one)| {
-        let found = told.remove(&key);
-        let (eligible, last_known) =
-            found.map(|found| (found.eligible, found.last_known)).unwrap_or_default();
-        let complete = complete(&one.isr, &eligible, &last_known);
-        let offline = one.offline.into_iter().collect();
-        let view = LeaderlessPartition { topic: key.topic, partition: key.partition, complete, offline };
-        (!view.complete.is_disjoint(brokers)).then_some(view)
-    });
-    Ok(view.take(MOST).collect())
+    found.append(&mut offline);
+    found
 }
 
 /// Has leaders elected. What Kafka refuses for a partition is looked at again.
@@ -52,13 +81,18 @@ pub(super) async fn elect(admin: &Admin, partitions: &BTreeMap<String, BTreeSet<
         partitions.iter().map(move |index| TopicPartition::new(topic.as_str(), *index))
     });
     let outcomes = admin.elect_leaders(Election::Preferred, Some(all.collect())).await;
-    for (partition, outcome) in outcomes.map_err(call("elect leaders for partitions without one"))? {
-        match outcome {
-            Ok(()) => tracing::info!(%partition, "the partition had no leader, and has one again"),
-            Err(error) => {
-                tracing::warn!(%partition, %error, "the partition has no leader, and Kafka elects none");
-            }
-        }
+    let outcomes = outcomes.map_err(call("elect leaders for partitions without one"))?;
+    let (elected, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcome)| outcome.is_ok());
+    let named = |all: &[(TopicPartition, Result<(), KafkaError>)]| -> Vec<String> {
+        all.iter().take(NAMED).map(|(partition, _)| partition.to_string()).collect()
+    };
+    if !elected.is_empty() {
+        let (count, first) = (elected.len(), named(&elected));
+        tracing::info!(count, ?first, "partitions had no leader, and have one again");
+    }
+    if let Some((_, Err(error))) = refused.first() {
+        let (count, first) = (refused.len(), named(&refused));
+        tracing::warn!(count, ?first, ?error, "partitions have no leader, and Kafka elects none");
     }
     Ok(())
 }

@@ -24,4 +24,5 @@ pub(crate) mod roll_metrics;
 pub mod silent_brokers;
 mod trial_writes;
 mod turns;
+mod up_to_date_topics;
 mod views;

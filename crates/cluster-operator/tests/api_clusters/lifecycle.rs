@@ -300,7 +300,7 @@ async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_r
     world.running("c", 3).await;
     let bindings = Api::<DynamicObject>::all_with(world.client.clone(), &resource("ClusterRoleBinding"));
     let name = format!("strimzi-{}-c-kafka-init", world.namespace);
-    test_support::wait::for_object(&bindings, &name, DEADLINE, "exists", |_| true).await.unwrap();
+    wait::for_object(&bindings, &name, DEADLINE, "exists", |_| true).await.unwrap();
     world.passes(3).await;
     let writes = async || {
         let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
@@ -317,7 +317,7 @@ async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_r
     world.passes(4).await;
     assert_eq!(writes().await, before);
     world.patch("Kafka", "c", json!({"spec": {"kafka": {"rack": null}}})).await;
-    test_support::wait::for_absence(&bindings, &name, DEADLINE).await.unwrap();
+    wait::for_absence(&bindings, &name, DEADLINE).await.unwrap();
 }
 
 #[tokio::test]

@@ -230,7 +230,7 @@ impl Disks {
         entries.into_iter().map(|(name, entry)| (name, entry.value)).collect()
     }
 
-    /// The second disk is gone, with whatever it held.
+    /// Deletes the second disk, with whatever it holds, and starts the broker without it.
     async fn start_without_the_second(&mut self, plan: &Plan) {
         std::fs::remove_dir_all(self.node.log_dir(1)).unwrap();
         let first = self.node.log_dir(0).display().to_string();
@@ -256,7 +256,7 @@ impl Disks {
         wait::until(DEADLINE, "the topic is on the disk", arrived).await.unwrap();
     }
 
-    /// Writes records.
+    /// Writes records, and returns them.
     async fn produce(&self, topic: &str) -> Vec<String> {
         let record = |number: usize| format!("{number:05}-{}", "x".repeat(8_000));
         let lines: Vec<String> = (0..RECORDS).map(record).collect();
@@ -264,7 +264,7 @@ impl Disks {
         lines
     }
 
-    /// These records are there, each once.
+    /// Checks that exactly these records are there.
     async fn check(&self, topic: &str, lines: &[String]) {
         let mut read = consume(&self.node.bootstrap(), topic, "auditor", RECORDS).await.unwrap();
         read.sort();

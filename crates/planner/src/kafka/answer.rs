@@ -9,7 +9,7 @@ use super::drain_view::DrainView;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::kubernetes_node_state::KubernetesNode;
-use super::leaderless_view::LeaderlessPartition;
+use super::leaderless_view::LeaderlessView;
 use super::log_dirs_view::{FailedLogDirs, LogDirsView};
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView, TieredTopics};
@@ -51,7 +51,7 @@ pub enum Answer {
     /// What brokers say of their log directories.
     LogDirs(LogDirsView),
     /// Partitions without a leader.
-    LeaderlessPartitions(Vec<LeaderlessPartition>),
+    LeaderlessPartitions(LeaderlessView),
     /// What brokers said last. A broker that is not in it has not been asked since its start.
     FailedLogDirs(FailedLogDirs),
     /// Options of those brokers that answered.

@@ -46,7 +46,7 @@ pub enum Need {
     Drain(BTreeSet<i32>),
     /// What these brokers say of these of their log directories, by their paths. Answer: [`Answer::LogDirs`](super::answer::Answer::LogDirs).
     LogDirs(BTreeMap<i32, BTreeSet<String>>),
-    /// Which partitions have no leader although one of these brokers has all of their records: by node id, in the pods with these UIDs. What was said
+    /// Which partitions without a leader one of these brokers could lead: by node id, in the pods with these UIDs. What was said
     /// before a pod was replaced says nothing of it. Answer:
     /// [`Answer::LeaderlessPartitions`](super::answer::Answer::LeaderlessPartitions).
     LeaderlessPartitions(BTreeMap<i32, String>),

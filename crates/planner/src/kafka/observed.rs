@@ -16,7 +16,7 @@ use super::exposed::Exposed;
 use super::feature_view::FeatureView;
 use super::held_topic::HeldTopic;
 use super::kubernetes_node_state::KubernetesNode;
-use super::leaderless_view::LeaderlessPartition;
+use super::leaderless_view::LeaderlessView;
 use super::log_dirs_view::{FailedLogDirs, LogDirsView};
 use super::need::{Admission, Need};
 use super::operator_turns::Turn;
@@ -87,8 +87,8 @@ pub struct Observed {
     pub drain: Option<DrainView>,
     /// What brokers say of log directories on volumes that leave; `None`: they were not asked or did not answer.
     pub log_dirs: Option<LogDirsView>,
-    /// Partitions without a leader of which brokers that started without a volume could be it; `None`: Kafka was not asked or did not answer.
-    pub leaderless: Option<Vec<LeaderlessPartition>>,
+    /// Partitions without a leader that brokers which started without a volume could lead; `None`: Kafka was not asked or did not answer.
+    pub leaderless: Option<LeaderlessView>,
     /// Log directories that brokers cannot use any more, of those that say so; `None`: they were not asked.
     pub failed_log_dirs: Option<FailedLogDirs>,
     /// Since when no partition has arrived of those that are moved off nodes.

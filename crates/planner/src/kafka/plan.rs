@@ -107,7 +107,8 @@ fn about_kafka(observed: &Observed) -> Vec<Need> {
     if observed.view.is_some() && observed.log_dirs.is_none() {
         needs.extend(volume_removal::question(observed));
     }
-    if observed.view.is_some() {
+    // What follows from it needs the other answer as well.
+    if observed.log_dirs.is_some() && observed.leaderless.is_none() {
         needs.extend(volume_removal::elections::question(observed));
     }
     needs.retain(|need| observed.silence(need).is_none());

@@ -8,6 +8,7 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub(crate) mod applied;
 pub(crate) mod at_work;
 pub(crate) mod bridge;
 pub(crate) mod cert_manager;
@@ -34,7 +35,7 @@ use planner::kafka::drain_view::DrainView;
 use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::kubernetes_node_state::KubernetesNode;
-use planner::kafka::leaderless_view::LeaderlessPartition;
+use planner::kafka::leaderless_view::LeaderlessView;
 use planner::kafka::log_dirs_view::{FailedLogDirs, LogDirsView};
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::{ConfigView, KafkaView, Observed, QuorumView, TieredTopics};
@@ -79,7 +80,7 @@ pub(crate) struct World {
     /// What brokers say of their log directories, or why they do not.
     pub log_dirs: Result<LogDirsView, SilenceKind>,
     /// Partitions without a leader; `None`: Kafka does not say.
-    pub leaderless: Option<Vec<LeaderlessPartition>>,
+    pub leaderless: Option<LeaderlessView>,
     /// Log directories that brokers cannot use; `None`: they do not say.
     pub failed_log_dirs: Option<FailedLogDirs>,
     /// What the agents of pods say of their plug-ins; others do not answer.
@@ -155,7 +156,7 @@ impl World {
             tiered_topics: None,
             drain: None,
             log_dirs: Err(SilenceKind::Late),
-            leaderless: Some(Vec::new()),
+            leaderless: Some(LeaderlessView::default()),
             failed_log_dirs: None,
             agents: BTreeMap::new(),
             in_use: BTreeMap::new(),
@@ -301,7 +302,7 @@ impl World {
         match desired.reference.kind.as_str() {
             "Secret" => {
                 if let Some(live) = self.observed.secrets.get(&name) {
-                    planned::keep_what_is_not_named(live, &mut object);
+                    applied::keep_what_is_not_named(live, &mut object);
                 }
                 self.observed.secrets.insert(name, typed(object));
             }

@@ -1,9 +1,8 @@
 //! What a plan says and makes.
 
-use k8s_openapi::api::core::v1::Secret;
 use planner::kafka::log_dirs_view::{BrokerLogDirs, LogDirView, LogDirsView};
 use planner::kafka::plan::Plan;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The planned status of the Kafka resource, as it is written.
 pub(crate) fn kafka_status(plan: &Plan) -> Value {
@@ -27,20 +26,6 @@ pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
     let found =
         plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
     &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
-}
-
-/// What an apply of a Secret does not name stays: its data where it says nothing of these, and what users wish.
-pub(crate) fn keep_what_is_not_named(live: &Secret, object: &mut Value) {
-    if object["data"].is_null() {
-        object["data"] = json!(live.data);
-        object["metadata"]["annotations"] = json!(live.metadata.annotations);
-        return;
-    }
-    for (key, value) in live.metadata.annotations.iter().flatten() {
-        if key.starts_with("strimzi.io/force-") && object["metadata"]["annotations"][key].is_null() {
-            object["metadata"]["annotations"][key] = json!(value);
-        }
-    }
 }
 
 /// The message of the warning with a reason in the planned status.

@@ -34,6 +34,18 @@ use planner::view::is_paused;
 /// Pause before a restart that was put off is decided about anew.
 const DECIDED_ANEW: Duration = Duration::from_millis(500);
 
+/// Characters of a call that the log repeats: calls may name hundreds of partitions.
+const LONGEST_CALL: usize = 1000;
+
+/// What the log says of a call; of a long one the beginning.
+fn beginning(call: &AdminCall) -> String {
+    let text = format!("{call:?}");
+    match text.char_indices().nth(LONGEST_CALL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// What came of a call that Kafka answered.
 #[derive(Debug)]
 pub(crate) enum Said {
@@ -60,10 +72,10 @@ impl Kind for Reconciler {
             // It is there. What runs is left as it is; its status says so already.
             lock(&self.seen).insert(key.clone());
             self.answers.turn_of(key, None);
-            self.certificate_metrics.show(key, &self.caches.secrets);
             if unreadable.is_terminating() {
                 return Ok(self.leaving(key, true));
             }
+            self.certificate_metrics.show(key, &self.caches.secrets);
             return Ok(Seen::Settled(Outcome::Done));
         }
         let Some(kafka) = self.caches.kafkas.get(key) else {
@@ -171,7 +183,7 @@ impl Kind for Reconciler {
         };
         let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::of_kafka(format!("cannot change Kafka: {silence}")))?;
-        tracing::info!(cluster = %key, ?call, "changing Kafka");
+        tracing::info!(cluster = %key, call = %beginning(call), "changing Kafka");
         let made = async {
             match (kafka_calls::make(&admin, call).await, call) {
                 // The cluster runs on with the levels that it has.

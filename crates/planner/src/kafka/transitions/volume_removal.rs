@@ -42,6 +42,9 @@ pub(crate) struct RemovedVolumes {
     /// Nodes that left the pool while these of their volumes did: when one comes again, its directories there are still cordoned.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<i32, BTreeSet<i32>>,
+    /// Brokers that started without one of the volumes, and of which no partition has been without a leader since: UIDs of their pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub led: BTreeMap<i32, String>,
 }
 
 /// What a pod set remembers; nothing where its annotation cannot be read.
@@ -49,7 +52,7 @@ pub(crate) fn of_set(set: &StrimziPodSet) -> RemovedVolumes {
     let text = set.metadata.annotations.as_ref().and_then(|all| all.get(annotations::REMOVED_VOLUMES));
     let known: RemovedVolumes = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     // No operator has written so many.
-    let sizes = [known.volumes.len(), known.rates.len(), known.left.len()];
+    let sizes = [known.volumes.len(), known.rates.len(), known.left.len(), known.led.len()];
     let is_odd =
         sizes.into_iter().chain(known.left.values().map(BTreeSet::len)).any(|size| size > MOST_REMOVED);
     if is_odd { RemovedVolumes::default() } else { known }

@@ -102,6 +102,14 @@ impl Disks {
         self.world.now += std::time::Duration::from_mins(6);
     }
 
+    /// Whether the pod of a broker is ready.
+    pub(super) fn set_ready(&mut self, broker: i32, ready: bool) {
+        let pod = self.world.observed.pods.get_mut(&format!("my-b-{broker}")).unwrap();
+        let status = std::sync::Arc::make_mut(pod).status.as_mut().unwrap();
+        let text = if ready { "True" } else { "False" };
+        text.clone_into(&mut status.conditions.as_mut().unwrap()[0].status);
+    }
+
     pub(super) fn annotate(&mut self, all: &Value) {
         self.world.pool(B, |pool| pool["metadata"]["annotations"] = all.clone());
     }

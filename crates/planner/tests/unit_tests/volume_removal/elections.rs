@@ -5,18 +5,22 @@ use std::collections::BTreeSet;
 use super::disks::Disks;
 use super::remembers;
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::leaderless_view::LeaderlessPartition;
+use planner::kafka::leaderless_view::{LeaderlessPartition, LeaderlessView};
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use serde_json::Value;
 
-fn partition(topic: &str, complete: &[i32], offline: &[i32]) -> LeaderlessPartition {
+fn partition(topic: &str, electable: &[i32], offline: &[i32]) -> LeaderlessPartition {
     LeaderlessPartition {
         topic: topic.to_owned(),
         partition: 3,
-        complete: complete.iter().copied().collect(),
+        electable: electable.iter().copied().collect(),
         offline: offline.iter().copied().collect(),
     }
+}
+
+fn view(partitions: Vec<LeaderlessPartition>) -> LeaderlessView {
+    LeaderlessView { partitions, has_more: false }
 }
 
 /// Topics with partitions for which leaders are elected.
@@ -66,15 +70,15 @@ fn the_removal_is_over_when_every_partition_has_a_leader() {
     // One has not been corrected yet. One is for a broker that has all its volumes.
     let waiting = partition("late", &[2], &[2]);
     let all = vec![partition("orders", &[1], &[]), waiting, partition("other", &[0], &[])];
-    disks.world.leaderless = Some(all);
+    disks.world.leaderless = Some(view(all));
     let plan = disks.pass();
     assert_eq!(elections(&plan), ["orders"]);
     assert_ne!(remembers(&plan), Value::Null);
     // The broker says where the replica is, and Kafka elects nobody for that.
-    disks.world.leaderless = Some(vec![partition("late", &[2], &[])]);
+    disks.world.leaderless = Some(view(vec![partition("late", &[2], &[])]));
     let plan = disks.pass();
     assert_eq!(elections(&plan), ["late"]);
-    disks.world.leaderless = Some(vec![partition("other", &[0], &[])]);
+    disks.world.leaderless = Some(view(vec![partition("other", &[0], &[])]));
     disks.finish();
     disks.pass();
     assert_eq!(asked(&disks), BTreeSet::new(), "nothing is asked about what is over");
@@ -87,7 +91,7 @@ fn brokers_that_still_have_the_volume_are_not_asked() {
     disks.put("b-0", 2, 1);
     disks.ask(&[0]);
     // As Kafka is while some brokers are away: nothing is elected.
-    disks.world.leaderless = Some(vec![partition("orders", &[1, 2], &[])]);
+    disks.world.leaderless = Some(view(vec![partition("orders", &[1, 2], &[])]));
     for _ in 0..3 {
         let plan = disks.pass();
         assert_eq!((asked(&disks), elections(&plan)), (BTreeSet::new(), Vec::new()));
@@ -97,4 +101,34 @@ fn brokers_that_still_have_the_volume_are_not_asked() {
     let plan = disks.finish();
     assert_eq!((asked(&disks), elections(&plan)), (BTreeSet::new(), Vec::new()));
     assert_eq!(disks.mounted(1), BTreeSet::from([0, 1]));
+}
+
+#[test]
+fn a_broker_that_is_not_ready_or_of_which_the_answer_is_cut_off_may_still_have_such_partitions() {
+    let mut disks = started_without();
+    disks.world.leaderless = Some(LeaderlessView { has_more: true, ..LeaderlessView::default() });
+    assert_ne!(remembers(&disks.pass()), Value::Null);
+    // Broker 1 has told that all of its partitions have leaders, and is not asked again; broker 2 is on its way up.
+    disks.world.leaderless = None;
+    disks.set_ready(2, false);
+    disks.world.leaderless = Some(view(Vec::new()));
+    let plan = disks.pass();
+    assert_ne!(remembers(&plan), Value::Null);
+    assert_eq!(asked(&disks), BTreeSet::from([1]));
+    disks.pass();
+    assert_eq!(asked(&disks), BTreeSet::new());
+    disks.set_ready(2, true);
+    disks.world.leaderless = Some(view(vec![partition("orders", &[2], &[])]));
+    assert_eq!(elections(&disks.pass()), ["orders"]);
+    disks.world.leaderless = Some(view(Vec::new()));
+    disks.finish();
+}
+
+#[test]
+fn a_partition_on_a_disk_that_fails_ends_no_removal_late() {
+    let mut disks = started_without();
+    disks.broken.insert((1, 0));
+    disks.world.leaderless = Some(view(vec![partition("lost", &[1], &[1])]));
+    assert!(elections(&disks.pass()).is_empty());
+    disks.finish();
 }

@@ -8,31 +8,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::names;
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::ResourceExt as _;
 
-use super::{has, node_of, of_set};
+use super::{RemovedVolumes, has, node_of, of_set};
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::jbod;
 use crate::kafka::leaderless_view::LeaderlessPartition;
+use crate::kafka::log_dirs_view::BrokerLogDirs;
 use crate::kafka::need::Need;
 use crate::kafka::observed::Observed;
 use crate::kafka::pod_state;
 use crate::pod_words::is_ready;
-use api::names;
 
-/// Asks of which partitions a broker that started without a volume could be the leader; `None`: there is no such broker, or the answer is there.
+/// Asks which partitions without a leader brokers could lead that started without a volume; `None`: there is no such broker.
 pub(crate) fn question(observed: &Observed) -> Option<Need> {
-    let cluster = observed.kafka.as_ref().filter(|_| observed.leaderless.is_none())?.name_any();
+    let cluster = observed.kafka.as_ref()?.name_any();
     let mut brokers = BTreeMap::new();
     for pool in &observed.pools {
         let Some(set) = observed.pod_sets.get(&names::pod_set(&cluster, &pool.name_any())) else { continue };
-        let known = of_set(set).volumes;
+        let known = of_set(set);
         let listed = set.spec.pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
-        for pod in listed.filter_map(|name| observed.pods.get(name)) {
-            let is_asked = pod_state::is_broker(pod) && is_ready(pod) && !missing(pod, &known).is_empty();
-            if let (true, Some(id), Some(uid)) = (is_asked, node_of(pod), pod.metadata.uid.clone()) {
-                brokers.insert(id, uid);
+        for pod in listed.filter_map(|name| observed.pods.get(name)).filter(|pod| pod_state::is_broker(pod)) {
+            let Some(id) = node_of(pod) else { continue };
+            if is_ready(pod) && !missing(pod, &known.volumes).is_empty() && !is_led(&known, id, pod) {
+                brokers.insert(id, pod.metadata.uid.clone().unwrap_or_default());
             }
         }
     }
@@ -44,24 +45,30 @@ pub(super) fn missing(pod: &Pod, volumes: &BTreeSet<i32>) -> BTreeSet<i32> {
     volumes.iter().copied().filter(|volume| !has(pod, &jbod::volume_name(*volume))).collect()
 }
 
-/// Partitions of which a broker could be the leader; `None`: Kafka has not said it.
-fn led_by(observed: &Observed, broker: i32) -> Option<impl Iterator<Item = &LeaderlessPartition>> {
-    let all = observed.leaderless.as_ref()?;
-    Some(all.iter().filter(move |partition| partition.complete.contains(&broker)))
+/// Whether no partition has been without a leader since a pod started, as its pod set remembers.
+pub(super) fn is_led(known: &RemovedVolumes, broker: i32, pod: &Pod) -> bool {
+    pod.metadata.uid.is_some() && known.led.get(&broker) == pod.metadata.uid.as_ref()
 }
 
-/// Whether every partition has a leader of which a broker could be it.
-pub(super) fn is_settled(observed: &Observed, broker: i32) -> bool {
-    led_by(observed, broker).is_some_and(|mut all| all.next().is_none())
+/// Whether Kafka says that no partition which a broker could lead is without a leader; `dirs`: what that broker says of its disks. A
+/// replica on a disk that fails is another matter.
+pub(super) fn all_are_led(observed: &Observed, broker: i32, pod: &Pod, dirs: &BrokerLogDirs) -> bool {
+    let Some(view) = observed.leaderless.as_ref().filter(|view| is_ready(pod) && !view.has_more) else {
+        return false;
+    };
+    let a_disk_fails = dirs.dirs.values().any(|dir| dir.error.is_some());
+    let waits = |one: &LeaderlessPartition| {
+        one.electable.contains(&broker) && !(a_disk_fails && one.offline.contains(&broker))
+    };
+    !view.partitions.iter().any(waits)
 }
 
-/// The election of leaders among these brokers. As long as the controllers place a replica on a disk that is not there, they would elect nobody.
+/// The election for these brokers. A broker is not elected as long as the controllers place its replica on a disk that is not there.
 pub(super) fn call(observed: &Observed, brokers: &BTreeSet<i32>) -> Option<AdminCall> {
     let mut partitions: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
-    for broker in brokers {
-        let waiting = led_by(observed, *broker).into_iter().flatten();
-        for partition in waiting.filter(|partition| !partition.offline.contains(broker)) {
-            partitions.entry(partition.topic.clone()).or_default().insert(partition.partition);
+    for one in observed.leaderless.iter().flat_map(|view| &view.partitions) {
+        if one.electable.difference(&one.offline).any(|broker| brokers.contains(broker)) {
+            partitions.entry(one.topic.clone()).or_default().insert(one.partition);
         }
     }
     (!partitions.is_empty()).then_some(AdminCall::ElectLeaders { partitions })

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
+use api::names;
 
 use super::{MOST_REMOVED, RemovedVolumes, elections, listed, of_set};
 use crate::findings::Warning;
@@ -38,8 +39,7 @@ pub(crate) struct VolumePlan {
 pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
     let mut plan = VolumePlan::default();
     for pool in &cluster.pools {
-        let pod_set = cluster.pod_set_name(pool);
-        let set = observed.pod_sets.get(&pod_set);
+        let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
         let known = set.map(|set| of_set(set)).unwrap_or_default();
         let leaving: BTreeSet<i32> = pool.removal.states.keys().copied().collect();
         if leaving.is_empty() && known == RemovedVolumes::default() {
@@ -54,7 +54,7 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
             drain::USUAL_RATE
         });
         let listed = set.map(|set| listed(set)).unwrap_or_default();
-        let of_pool = OfPool { pool, observed, pod_set, known, listed, leaving, rate };
+        let of_pool = OfPool { pool, observed, cluster: &cluster.name, known, listed, leaving, rate };
         of_pool.fill(&mut plan);
     }
     plan
@@ -64,8 +64,7 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
 struct OfPool<'a> {
     pool: &'a Pool,
     observed: &'a Observed,
-    /// The name of its pod set.
-    pod_set: String,
+    cluster: &'a str,
     /// What the pod set remembers.
     known: RemovedVolumes,
     /// Nodes of the pod set.
@@ -108,7 +107,9 @@ impl OfPool<'_> {
             remembered.rates.insert(self.rate);
         }
         let back: BTreeSet<i32> = &self.known.volumes - &self.leaving;
-        let (mut stuck, mut started_without) = (Vec::new(), BTreeSet::new());
+        let mut stuck = Vec::new();
+        let mut started_without = BTreeSet::new();
+        let mut led = BTreeMap::new();
         for node in self.pool.nodes.iter().filter(|_| self.pool.broker) {
             let told = self.observed.log_dirs.as_ref().and_then(|view| view.brokers.get(node));
             let Some(broker) = told else {
@@ -119,20 +120,30 @@ impl OfPool<'_> {
             };
             let on_node = OnNode::of(self, broker, *node, &back);
             remembered.volumes.extend(on_node.traces);
-            let pod = self.observed.pods.get(&format!("{}-{node}", self.pod_set));
-            let missing = pod.map(|pod| elections::missing(pod, &self.known.volumes)).unwrap_or_default();
-            if !missing.is_empty() && !elections::is_settled(self.observed, *node) {
-                remembered.volumes.extend(missing);
-                started_without.insert(*node);
-            }
+            plan.calls.extend(on_node.calls);
+            stuck.extend(on_node.stuck);
             if on_node.has_rate {
                 remembered.rates.extend(&self.known.rates);
             }
-            plan.calls.extend(on_node.calls);
-            stuck.extend(on_node.stuck);
+            let pod = self.observed.pods.get(&names::pod(self.cluster, &self.pool.name, *node));
+            let Some(pod) = pod else { continue };
+            let missing = elections::missing(pod, &self.known.volumes);
+            if missing.is_empty() {
+                continue;
+            }
+            if elections::is_led(&self.known, *node, pod)
+                || elections::all_are_led(self.observed, *node, pod, broker)
+            {
+                led.extend(pod.metadata.uid.clone().map(|uid| (*node, uid)));
+            } else {
+                // The pod set remembers a volume until every partition has a leader.
+                remembered.volumes.extend(missing);
+                started_without.insert(*node);
+            }
         }
         plan.calls.extend(elections::call(self.observed, &started_without));
         if remembered != RemovedVolumes::default() {
+            remembered.led = led.into_iter().take(MOST_REMOVED).collect();
             plan.remembered.insert(self.pool.name.clone(), remembered);
         }
         if !stuck.is_empty() {
