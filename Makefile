@@ -16,10 +16,12 @@ SOAK_KIB := 4194304
 SOAK_TESTS ?= a_cluster_without_disks
 SOAK_RUNS ?= 8
 SOAK_ROUNDS ?= 11
+SOAK_STEPS ?= 1000000
 TARGET := x86_64-unknown-linux-gnu
 # librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
 # The linker (Rust's own LLD) folds functions of equal code, which generics make many of, and packs relocations.
 STATIC := OPENSSL_STATIC=1 RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,--icf=all,-z,pack-relative-relocs'
+KAFKA_TESTS := cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 OPERATORS := cluster-operator topic-operator user-operator kafka-agent kafka-exporter kafka-bridge plug-in-fetcher
 
 export CLUSTER NODES
@@ -41,19 +43,33 @@ kubeconfig: ## Print the path of the local cluster's kubeconfig
 	@e2e/kubernetes/kubeconfig.sh
 
 .PHONY: test
-test: test-unit test-api test-kafka e2e ## Run every test tier
+test: test-unit test-api build-kafka-tests ## Run every test tier
+	@e2e/compile-beside.sh $(KAFKA_TESTS)
+	@$(MAKE) --no-print-directory e2e
 
 .PHONY: test-unit
 test-unit: prerequisites ## Unit tests: no other process
 	cargo test --workspace --locked --lib --bins --test 'unit_*'
 
 .PHONY: soak
-soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say
+soak: ## Random resources, the simulator, certificates, and a cluster's later life with a kill in each change for SOAK_SECONDS
+	@$(MAKE) --no-print-directory soak-manifests SOAK_SECONDS=$$(($(SOAK_SECONDS) / 10))
+	@$(MAKE) --no-print-directory soak-simulator
+	@$(MAKE) --no-print-directory soak-certificates
+	@KASTELLAN_KILLS=every SOAK_TESTS=day_two SOAK_SECONDS='$(SOAK_SECONDS)' e2e/e2e.sh
+
+.PHONY: soak-simulator
+soak-simulator: prerequisites ## Play rolls against a simulated Kafka and Kubernetes, SOAK_STEPS steps from a new seed
+	KASTELLAN_SIMULATOR_STEPS='$(SOAK_STEPS)' KASTELLAN_SIMULATOR_SEED=$$((RANDOM * 32768 + RANDOM)) \
+	  cargo test --locked -p planner --test unit_tests simulator::no_restart -- --nocapture
+
+.PHONY: soak-manifests
+soak-manifests: prerequisites ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say
 	cargo test --locked -p planner --test unit_tests --no-run
 	ulimit -v $(SOAK_KIB) && SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_tests any_manifest::soak -- --exact --nocapture
 
 .PHONY: soak-e2e
-soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS times; prints a table
+soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS times, or for SOAK_SECONDS; prints a table
 	@SOAK_TESTS='$(SOAK_TESTS)' SOAK_RUNS='$(SOAK_RUNS)' e2e/e2e.sh
 
 .PHONY: soak-certificates
@@ -66,11 +82,15 @@ test-api: prerequisites ## Tests against a real API server and etcd
 	@e2e/kubernetes/build.sh control-plane helm definitions cert-manager
 	cargo test --workspace --exclude kafka-client --locked --test 'api_*'
 
-.PHONY: test-kafka
-test-kafka: prerequisites ## Tests against real Kafka processes
+.PHONY: build-kafka-tests
+build-kafka-tests: prerequisites
 	@e2e/kubernetes/build.sh control-plane kafka plug-ins schemathesis cert-manager
 	$(STATIC) cargo build --release --locked --target $(TARGET) -p kafka-client
-	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
+	$(KAFKA_TESTS) --no-run
+
+.PHONY: test-kafka
+test-kafka: build-kafka-tests ## Tests against real Kafka processes
+	$(KAFKA_TESTS)
 
 .PHONY: e2e
 e2e: ## End-to-end tests: real pods, real Kafka, rdkafka clients

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs the end-to-end tests whose names contain SOAK_TESTS (words: one of them), SOAK_RUNS times, and prints a table of passes and
-# failures. e2e.sh calls it when a cluster is up. What is left of each run stays in .local/soak: what the tests printed, the logs of
+# Runs the end-to-end tests whose names contain SOAK_TESTS (words: one of them), SOAK_RUNS times or, with SOAK_SECONDS, until so much time
+# is over, and prints a table of passes and failures, and of the gaps that clients saw. e2e.sh calls it when a cluster is up. What is left of each run stays in .local/soak: what the tests printed, the logs of
 # the operator and of every pod with Kafka, also of those that were gone by the end, and the objects of the cluster after a failure.
 # shellcheck source=e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 runs=${SOAK_RUNS:-8}
 [[ $runs =~ ^[1-9][0-9]*$ ]] || die "SOAK_RUNS must be a number of runs, not '$runs'"
+seconds=${SOAK_SECONDS:-0}
+[[ $seconds =~ ^(0|[1-9][0-9]*)$ ]] || die "SOAK_SECONDS must be a number of seconds, not '$seconds'"
 read -ra names <<<"${SOAK_TESTS:-}"
 ((${#names[@]})) || die "SOAK_TESTS must be a part of the name of a test, and it is empty"
 folder=$CHECKOUT/.local/soak
@@ -65,9 +67,31 @@ trap end_to_follow EXIT
 RUST_MIN_STACK=$(sed -n 's/^RUST_MIN_STACK = "\(.*\)"$/\1/p' .cargo/config.toml)
 export RUST_MIN_STACK
 
+# goes_on RUN: whether there is to be a run of this number.
+soak_began=$SECONDS
+goes_on() {
+  if ((seconds > 0)); then
+    (($1 == 1 || SECONDS - soak_began < seconds))
+  else
+    (($1 <= runs))
+  fi
+}
+# gaps: of each change that a client lived through, how often, and the longest gaps in writing and reading.
+gaps() {
+  sed -n 's/^.*day two: \(.*\): \([0-9]*\) acknowledged, longest gap \([0-9]*\) ms; \([0-9]*\) read, longest gap \([0-9]*\) ms.*$/\1\t\3\t\5/p' \
+    "$folder"/[0-9]*.log | awk -F'\t' '
+      !($1 in count) { order[++all] = $1 }
+      { count[$1]++; if ($2 > wrote[$1]) wrote[$1] = $2; if ($3 > read[$1]) read[$1] = $3 }
+      END {
+        if (all) printf "\n%-60s %5s  %14s  %14s\n", "longest gaps of a client during", "times", "writing", "reading"
+        for (i = 1; i <= all; i++) printf "%-60s %5d  %11d ms  %11d ms\n", order[i], count[order[i]], wrote[order[i]], read[order[i]]
+      }'
+}
+
 failed=0
 table=()
-for ((run = 1; run <= runs; run++)); do
+for ((run = 1; ; run++)); do
+  goes_on "$run" || break
   began=$(date +%s)
   since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   verdict=passed
@@ -84,5 +108,8 @@ for ((run = 1; run <= runs; run++)); do
   table+=("$(printf '%4d  %s  %-6s  %5d s  load %s' "$run" "$since" "$verdict" "$(($(date +%s) - began))" "$(cut -d' ' -f1 /proc/loadavg)")")
   say "${table[-1]}"
 done
-printf '%s\n' "" "Runs of '${names[*]}':" "${table[@]}" "$((runs - failed)) of $runs passed; logs: $folder"
+made=${#table[@]}
+printf '%s\n' "" "Runs of '${names[*]}':" "${table[@]}"
+gaps
+printf '%s\n' "" "$((made - failed)) of $made passed; logs: $folder"
 ((failed == 0))

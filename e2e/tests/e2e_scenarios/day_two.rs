@@ -1,6 +1,7 @@
 //! What happens to a cluster in its life, under a client that never stops writing and reading: nothing that Kafka acknowledged is
-//! lost, twice there or in another order, also when the operator is killed in the middle of it. `KASTELLAN_KEY_REPLACEMENTS` has the key of
-//! the authority replaced more often than once, for `make soak-e2e`.
+//! lost, twice there or in another order, also when the operator is killed in the middle of it: once in one of the stages, and with
+//! `KASTELLAN_KILLS=every`, as in `make soak`, once in each. `KASTELLAN_KEY_REPLACEMENTS` has the key of the authority replaced more often
+//! than once.
 
 mod certificates;
 mod machines;
@@ -24,7 +25,7 @@ const CLUSTER: &str = "day";
 const TOPIC: &str = "orders";
 const BROKERS: &str = "brokers";
 const CONTROLLERS: &str = "controllers";
-/// How many stages there are; in one of them the operator is killed.
+/// How many stages there are.
 const STAGES: u64 = 11;
 /// For what takes a restart of every node.
 const ROLL: Duration = Duration::from_mins(6);
@@ -34,22 +35,26 @@ const MINUTE: Duration = Duration::from_mins(1);
 struct Day {
     scenario: Scenario,
     flow: Flow,
-    /// In which stage the operator is killed, and how long after its begin.
-    kill: (u64, Duration),
+    /// In which stage the operator is killed; `None`: in each.
+    kill_in: Option<u64>,
+    /// Where the moments of kills come from.
+    seed: u64,
     stage: u64,
     name: &'static str,
     killer: Option<JoinHandle<Result<()>>>,
 }
 
 impl Day {
-    /// Begins a stage. Pods as they are then.
-    async fn begins(&mut self, name: &'static str) -> Result<BTreeMap<String, String>> {
+    /// Begins a stage, which usually takes so many seconds. Pods as they are then.
+    async fn begins(&mut self, name: &'static str, seconds: u64) -> Result<BTreeMap<String, String>> {
         self.name = name;
         self.stage += 1;
         self.scenario.stage(&format!("day two: {name}"));
-        if self.stage == self.kill.0 {
-            let (client, delay) = (self.scenario.client.clone(), self.kill.1);
-            self.killer = Some(tokio::spawn(kill_operator(client, delay)));
+        if self.kill_in.is_none_or(|stage| stage == self.stage) {
+            // Another moment in each stage.
+            let moment = self.seed.rotate_left(u32::try_from(self.stage * 5)?) % (seconds * 1000);
+            let client = self.scenario.client.clone();
+            self.killer = Some(tokio::spawn(kill_operator(client, Duration::from_millis(moment))));
         }
         self.scenario.kafka_pods(CLUSTER).await
     }
@@ -105,12 +110,19 @@ async fn kill_operator(client: kube::Client, delay: Duration) -> Result<()> {
     let operators: Api<Pod> = Api::namespaced(client, "kafka");
     let selector = kube::api::ListParams::default().labels("strimzi.io/kind=cluster-operator");
     let now = kube::api::DeleteParams::default().grace_period(0);
-    let found = operators.list(&selector).await?;
-    ensure!(!found.items.is_empty(), "there is no operator to kill");
-    for pod in found {
-        operators.delete(&pod.name_any(), &now).await?;
+    let end = tokio::time::Instant::now() + MINUTE;
+    loop {
+        let found = operators.list(&selector).await?;
+        for pod in &found.items {
+            operators.delete(&pod.name_any(), &now).await?;
+        }
+        if !found.items.is_empty() {
+            return Ok(());
+        }
+        // That of the stage before is not made anew yet.
+        ensure!(tokio::time::Instant::now() < end, "there is no operator to kill");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(())
 }
 
 /// Volumes with these ids.
@@ -162,7 +174,11 @@ async fn day_two_loses_nothing() -> Result<()> {
         .context("KASTELLAN_FORMER_KAFKA is not set: run `make e2e`")?;
     let scenario = Scenario::new("e2e-day-two").await?;
     let seed = seed()?;
-    let kill = (1 + seed % STAGES, Duration::from_millis(seed / STAGES % 20_000));
+    let kill_in = match std::env::var("KASTELLAN_KILLS").as_deref() {
+        Ok("every") => None,
+        Ok(other) => anyhow::bail!("KASTELLAN_KILLS may be every, and is {other:?}"),
+        Err(_) => Some(1 + seed % STAGES),
+    };
     scenario.stage(&format!(
         "day two: a cluster of Kafka {former}, and a client that writes and reads (seed {seed})"
     ));
@@ -175,7 +191,7 @@ async fn day_two_loses_nothing() -> Result<()> {
     let address = bootstrap_of(&ready, "np")?;
     create_topic(&scenario, &address).await?;
     let flow = client.flow(&address, TOPIC)?;
-    let mut day = Day { scenario, flow, kill, stage: 0, name: "", killer: None };
+    let mut day = Day { scenario, flow, kill_in, seed, stage: 0, name: "", killer: None };
     day.flow.ask("start").await?;
     Box::pin(upgrade(&mut day)).await?;
     Box::pin(machines::drain(&mut day)).await?;
@@ -205,7 +221,7 @@ async fn create_topic(scenario: &Scenario, address: &str) -> Result<()> {
 }
 
 async fn upgrade(day: &mut Day) -> Result<()> {
-    let before = day.begins("an upgrade of Kafka").await?;
+    let before = day.begins("an upgrade of Kafka", 80).await?;
     day.patch::<Kafka>(CLUSTER, &json!({"spec": {"kafka": {"version": "4.3.1"}}})).await?;
     day.until_restarted(&before).await?;
     let is_raised = |kafka: Option<&Kafka>| {
@@ -219,7 +235,7 @@ async fn upgrade(day: &mut Day) -> Result<()> {
 
 /// The brokers restart by hand; the upgrade and the drain have restarted controllers, too.
 async fn roll(day: &mut Day) -> Result<()> {
-    let mut before = day.begins("a rolling update of the brokers").await?;
+    let mut before = day.begins("a rolling update of the brokers", 50).await?;
     before.retain(|pod, _| pod.contains(BROKERS));
     let set = format!("{CLUSTER}-{BROKERS}");
     let annotation = format!("{}=true", annotations::MANUAL_ROLLING_UPDATE);
@@ -230,7 +246,7 @@ async fn roll(day: &mut Day) -> Result<()> {
 
 /// A volume that every broker uses leaves: what is on it moves to the other one first.
 async fn remove_volume(day: &mut Day) -> Result<()> {
-    let mut before = day.begins("a volume leaves every broker, with its replicas moved").await?;
+    let mut before = day.begins("a volume leaves every broker, with its replicas moved", 55).await?;
     before.retain(|pod, _| pod.contains(BROKERS));
     day.patch::<KafkaNodePool>(BROKERS, &json!({"spec": {"storage": volumes(&[0])}})).await?;
     day.until_restarted(&before).await?;
@@ -244,7 +260,7 @@ async fn remove_volume(day: &mut Day) -> Result<()> {
 
 /// The answer is the ids of all brokers, with two new ones.
 async fn grow(day: &mut Day) -> Result<Vec<i32>> {
-    day.begins("two more brokers").await?;
+    day.begins("two more brokers", 20).await?;
     let ids = until_grown(day, BROKERS, 5).await?;
     day.ends().await?;
     Ok(ids)
@@ -252,7 +268,7 @@ async fn grow(day: &mut Day) -> Result<Vec<i32>> {
 
 /// The brokers that hold everything leave, and it moves to those that came.
 async fn shrink(day: &mut Day, ids: &[i32]) -> Result<()> {
-    day.begins("the first two brokers leave, with their partitions moved").await?;
+    day.begins("the first two brokers leave, with their partitions moved", 20).await?;
     let leaving = ids.get(..2).context("there are no five brokers")?;
     let left = until_shrunk(day, BROKERS, leaving).await?;
     ensure!(left == ids.get(2..).unwrap_or_default(), "{left:?} stay of {ids:?}");
@@ -261,7 +277,7 @@ async fn shrink(day: &mut Day, ids: &[i32]) -> Result<()> {
 
 /// A new controller takes the place of the first one; no broker restarts for it.
 async fn replace_controller(day: &mut Day) -> Result<()> {
-    let mut before = day.begins("a controller is replaced").await?;
+    let mut before = day.begins("a controller is replaced", 45).await?;
     let former = until_nodes(day, CONTROLLERS, 3, MINUTE).await?;
     let mut ids = until_grown(day, CONTROLLERS, 4).await?;
     let leaving = former.get(..1).context("there are no controllers")?;

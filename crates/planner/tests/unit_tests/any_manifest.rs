@@ -1,7 +1,7 @@
 //! Whatever resources the definitions let through, the types read them, and validation and planning end, with a plan of a
 //! bounded size.
 //!
-//! In passing a few hundred clusters are tried. `make soak SOAK_SECONDS=3600` tries them for as long as that, and says of what fails the least
+//! In passing a few hundred clusters are tried. `make soak-manifests SOAK_SECONDS=3600` tries them for as long as that, and says of what fails the least
 //! that still fails. It looks at the memory that each takes too, and has an address space of 4 GiB: what takes more than that ends the program, and
 //! the file that it names at its start has the number of the cluster (`SOAK_SEED` begins with it).
 

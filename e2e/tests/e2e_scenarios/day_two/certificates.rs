@@ -27,7 +27,7 @@ struct Before {
 
 /// A key replacement: certificates and trust change on every connection.
 pub(super) async fn replace_authority(day: &mut Day) -> Result<()> {
-    let pods = day.begins("the authority's key is replaced").await?;
+    let pods = day.begins("the authority's key is replaced", 50).await?;
     let before = Before::of(day, pods).await?;
     let patch = json!({"metadata": {"annotations": {annotations::FORCE_REPLACE: "true"}}});
     day.patch::<Secret>(&format!("{CLUSTER}-cluster-ca"), &patch).await?;
@@ -37,7 +37,7 @@ pub(super) async fn replace_authority(day: &mut Day) -> Result<()> {
 
 /// Every certificate of the cluster is signed by an issuer of cert-manager from now on.
 pub(super) async fn move_to_issuer(day: &mut Day) -> Result<()> {
-    let pods = day.begins("cert-manager signs in place of the operator").await?;
+    let pods = day.begins("cert-manager signs in place of the operator", 50).await?;
     let before = Before::of(day, pods).await?;
     for object in company() {
         day.scenario.apply_value(&object).await?;

@@ -34,7 +34,7 @@ async fn warning(scenario: &Scenario, reason: &str, pod: &str, deadline: Duratio
 
 /// `kubectl drain` has every pod of the cluster leave a machine, in the order of a roll.
 pub(super) async fn drain(day: &mut Day) -> Result<()> {
-    let before = day.begins("the machine of all nodes is drained").await?;
+    let before = day.begins("the machine of all nodes is drained", 90).await?;
     for pod in before.keys() {
         ensure!(machine_of(&day.scenario, pod).await? == SPARE, "{pod} does not run where it was placed");
     }
@@ -57,7 +57,7 @@ pub(super) async fn drain(day: &mut Day) -> Result<()> {
 
 /// A broker moves to another machine, where its disk turns read-only. Its claims are given up by the annotation.
 pub(super) async fn spoil_disk(day: &mut Day, pod: &str) -> Result<()> {
-    day.begins("the disk of a broker turns read-only").await?;
+    day.begins("the disk of a broker turns read-only", 40).await?;
     let scenario = &day.scenario;
     let pods = scenario.api::<Pod>();
     let before = pods.get(pod).await?.uid();
@@ -87,7 +87,7 @@ pub(super) async fn spoil_disk(day: &mut Day, pod: &str) -> Result<()> {
 /// The machine of a broker dies; once it is known not to come back, Kubernetes is told, and the broker comes up elsewhere. Volumes follow it,
 /// as those of a network do.
 pub(super) async fn lose_machine(day: &mut Day, pod: &str) -> Result<()> {
-    day.begins("the machine of a broker dies").await?;
+    day.begins("the machine of a broker dies", 110).await?;
     let scenario = &day.scenario;
     ensure!(machine_of(scenario, pod).await? == SPARE, "{pod} does not run where it was placed");
     let before = scenario.api::<Pod>().get(pod).await?.uid();
