@@ -75,11 +75,16 @@ async fn three_nodes(scenario: &Scenario) -> anyhow::Result<()> {
     cluster.until_others(annotations::SERVER_CERT_HASH, &former).await?;
     cluster.restarted("another certificate of a listener", before, 0).await?;
 
-    let before = cluster.pods().await?;
-    let former = cluster.annotations(annotations::TRUST_BUNDLE_HASH).await?;
-    cluster.annotate_secret("cluster-ca-cert", annotations::FORCE_RENEW).await?;
-    cluster.until_others(annotations::TRUST_BUNDLE_HASH, &former).await?;
-    cluster.restarted("the renewal of the cluster's authority", before, 0).await?;
+    for (secret, what) in [
+        ("cluster-ca-cert", "the renewal of the cluster's authority"),
+        ("clients-ca-cert", "the renewal of the authority of the users"),
+    ] {
+        let before = cluster.pods().await?;
+        let former = cluster.annotations(annotations::TRUST_BUNDLE_HASH).await?;
+        cluster.annotate_secret(secret, annotations::FORCE_RENEW).await?;
+        cluster.until_others(annotations::TRUST_BUNDLE_HASH, &former).await?;
+        cluster.restarted(what, before, 0).await?;
+    }
 
     let before = cluster.pods().await?;
     let former = cluster.annotations(annotations::SERVER_CERT_HASH).await?;
@@ -166,6 +171,7 @@ async fn nine_brokers(scenario: &Scenario) -> anyhow::Result<()> {
     let serial = roll(scenario, NAME, "brokers").await?;
     row("roll of 9 brokers in 3 racks one by one, s", number(serial.took, 1), "-");
     row("  of it the starts of the brokers, s", number(serial.starts, 0), "-");
+    row("  CPU s of all processes of the pods at its end", number(serial.cpu, 1), "-");
     let before = cluster.pods().await?;
     cluster.patch(&json!({"maxParallelRestarts": 3})).await?;
     cluster.restarted("maxParallelRestarts", before, 0).await?;

@@ -1,4 +1,4 @@
-//! What once lost records, locked a cluster out or showed a key, played again on real pods.
+//! What once lost records, locked a cluster out or showed a key, and changes that no pod survives, played on real pods.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -184,14 +184,17 @@ async fn produce(
 }
 
 /// A broker that a failing pass made is not given up when the pool shrinks; a pod that could never start is replaced
-/// once the resource was corrected; what is refused shows no key and disturbs nothing that runs.
+/// once the resource was corrected; what is refused shows no key and disturbs nothing that runs; the former version of Kafka runs again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Result<()> {
     let scenario = Scenario::new("e2e-faults-scale").await?;
     scenario.stage("a cluster of one node with both roles, and a pool of one broker");
     scenario.apply_value(&pool("a", "d", 1, &["controller", "broker"], &claim_storage(false))).await?;
     scenario.apply_value(&pool("a", "b", 1, &["broker"], &claim_storage(true))).await?;
-    scenario.apply_value(&kafka("a", 1, &json!({"entityOperator": {"topicOperator": {}}}))).await?;
+    let mut resource = kafka("a", 1, &json!({"entityOperator": {"topicOperator": {}}}));
+    // As before an upgrade after which there is to be a way back.
+    resource["spec"]["kafka"]["metadataVersion"] = json!("4.2");
+    scenario.apply_value(&resource).await?;
     scenario.until_ready("a", Duration::from_mins(8)).await?;
 
     scenario.stage("every pass fails: the API server refuses the entity operator");
@@ -237,6 +240,23 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     scenario.until_ready("a", Duration::from_mins(8)).await?;
     let kept = record_counts(&scenario, "a-d-1", "only-on-2").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
+
+    let former = std::env::var("KASTELLAN_FORMER_KAFKA");
+    if former.is_err() {
+        scenario.stage("not tried: the way back to a former version of Kafka, of which there is no image (KASTELLAN_FORMER_KAFKA)");
+    }
+    if let Ok(former) = former {
+        scenario.stage("back to the former version of Kafka");
+        patch_kafka(&scenario, "a", &json!({"spec": {"kafka": {"version": former}}})).await?;
+        until_kafka(&scenario, "a", "the former version", Duration::from_mins(8), |kafka| {
+            let status = kafka.status.as_ref();
+            let runs = status.and_then(|status| status.kafka_version.as_deref());
+            runs == Some(&*former) && is_current(kafka) && says(kafka, "Ready", "")
+        })
+        .await?;
+        let kept = record_counts(&scenario, "a-d-1", "only-on-2").await?;
+        ensure!(kept == written, "{written:?} became {kept:?}");
+    }
     scenario.remove().await
 }
 
@@ -284,7 +304,7 @@ async fn refused_resources_show_nothing_and_change_nothing(scenario: &Scenario, 
 }
 
 /// Nodes without disks roll one after the other and keep what is written to two of them; then the key of the cluster's
-/// authority is lost, and the cluster comes to a new one without being locked out.
+/// authority is lost, and the cluster comes to a new one without being locked out. Between them, changes that no pod survives stop at the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_authority() -> Result<()> {
     let scenario = Scenario::new("e2e-faults-roll").await?;
@@ -310,6 +330,11 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
         until_pod_ready(&scenario, pod, Some(uid)).await?;
     }
     scenario.until_ready("q", Duration::from_mins(8)).await?;
+    let kept = record_counts(&scenario, "q-e-0", "pairs").await?;
+    ensure!(kept == written, "{written:?} became {kept:?}");
+
+    Box::pin(changes_that_no_pod_survives_stop_at_the_first(&scenario, "q")).await?;
+    let before = scenario.kafka_pods("q").await?;
     let kept = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
 
@@ -358,6 +383,51 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
     let kept = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
     scenario.remove().await
+}
+
+/// How many pods are other ones now.
+fn replaced(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> usize {
+    before.iter().filter(|(pod, uid)| now.get(*pod) != Some(uid)).count()
+}
+
+/// Rolls into an image that does not exist, and into a configuration with which Kafka does not start: the first pod does not come back, the
+/// status says why, and the others run on until the change is taken back.
+async fn changes_that_no_pod_survives_stop_at_the_first(scenario: &Scenario, cluster: &str) -> Result<()> {
+    for (what, wrong, right, words) in [
+        (
+            "an image that does not exist",
+            json!({"image": "kastellan/kafka:does-not-exist"}),
+            json!({"image": null}),
+            "kastellan/kafka:does-not-exist",
+        ),
+        (
+            "a configuration with which Kafka does not start",
+            json!({"config": {"metric.reporters": "com.example.NoSuchReporter"}}),
+            json!({"config": {"metric.reporters": null}}),
+            "NoSuchReporter",
+        ),
+    ] {
+        scenario.stage(&format!("a roll into {what} stops at the first pod; taken back, it heals"));
+        let before = scenario.kafka_pods(cluster).await?;
+        patch_kafka(scenario, cluster, &json!({"spec": {"kafka": wrong}})).await?;
+        until_kafka(scenario, cluster, "the reason in the status", Duration::from_mins(4), |kafka| {
+            says(kafka, "Warning", words) || says(kafka, "NotReady", words)
+        })
+        .await?;
+        let now = scenario.kafka_pods(cluster).await?;
+        ensure!(replaced(&before, &now) == 1, "{before:?} became {now:?}");
+        patch_kafka(scenario, cluster, &json!({"spec": {"kafka": right}})).await?;
+        for pod in before.keys() {
+            until_pod_ready(scenario, pod, None).await?;
+        }
+        scenario.until_ready(cluster, Duration::from_mins(4)).await?;
+        let now = scenario.kafka_pods(cluster).await?;
+        ensure!(
+            replaced(&before, &now) == 1,
+            "the others have what they always had: {before:?} became {now:?}"
+        );
+    }
+    Ok(())
 }
 
 async fn certificate(scenario: &Scenario, secret: &str, key: &str) -> Result<Vec<u8>> {

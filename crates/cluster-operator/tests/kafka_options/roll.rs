@@ -123,6 +123,12 @@ async fn the_quorum_and_the_partitions_are_told_by_whoever_can_and_a_node_that_i
             "cannot set the metadata version to 9.9",
             "9999",
         ),
+        // Kafka does not lower past 4.3-IV0, as `upgrade.rs` and docs/extensions.md say.
+        (
+            AdminCall::UpdateMetadataVersion { version: "4.2-IV1".to_owned(), level: 29, downgrade: true },
+            "cannot set the metadata version to 4.2-IV1",
+            "might delete metadata information",
+        ),
         (
             AdminCall::RemoveVoter { controller: 78, directory_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned() },
             "cannot remove controller 78 from the quorum",

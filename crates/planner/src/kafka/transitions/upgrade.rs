@@ -78,8 +78,8 @@ impl Upgrade {
         let message = match self {
             Self::Settled | Self::Changing { .. } => return,
             Self::Refused { metadata } => format!(
-                "Kafka {} cannot run with the present metadata version {metadata}: lower spec.kafka.metadataVersion first, then \
-                 the version",
+                "Kafka {} cannot run with the present metadata version {metadata}: write the Kafka version that runs. To go back, \
+                 first lower spec.kafka.metadataVersion; Kafka refuses that past 4.3-IV0",
                 version.version
             ),
             Self::FeaturesRefused { features, .. } => {
