@@ -411,7 +411,8 @@ async fn changes_that_no_pod_survives_stop_at_the_first(scenario: &Scenario, clu
         let before = scenario.kafka_pods(cluster).await?;
         patch_kafka(scenario, cluster, &json!({"spec": {"kafka": wrong}})).await?;
         until_kafka(scenario, cluster, "the reason in the status", Duration::from_mins(4), |kafka| {
-            says(kafka, "Warning", words) || says(kafka, "NotReady", words)
+            let has = |words| ["Warning", "NotReady"].iter().any(|kind| says(kafka, kind, words));
+            has(words) && has("PodNotReady")
         })
         .await?;
         let now = scenario.kafka_pods(cluster).await?;

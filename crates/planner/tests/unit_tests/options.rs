@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{World, condition, kafka_status, object};
+use crate::common::{World, condition, kafka_status, object, warning_with};
 use jiff::SignedDuration;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
@@ -197,9 +197,14 @@ fn what_kafka_refuses_holds_nothing_else_up_and_becomes_a_restart() {
     assert_eq!(plan.roll.wanted.len(), 3);
     assert!(plan.roll.wanted[0].notes[0].contains("not today"), "{:?}", plan.roll.wanted);
     assert!(condition(&plan, "Ready").is_some(), "it serves on meanwhile");
+    let said = warning_with(&plan, "ConfigurationNotInForce").unwrap();
+    for part in ["background.threads=15", "not today", "a restart of the nodes 0, 1, 2"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
     world.apply(&plan);
     world.tell_options(&[("compression.type", everywhere("zstd"))]);
     let done = world.plan();
+    assert_eq!(warning_with(&done, "ConfigurationNotInForce"), None);
     assert!(done.roll.wanted.is_empty() && done.calls.is_empty());
     // Another wish is a new one.
     wish(&mut world, "compression.type", None);

@@ -18,6 +18,7 @@ use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Warning};
 use crate::kafka::need::Need;
 use crate::kafka::observed::{BrokerConfigs, Observed};
+use crate::words::{first, shortened};
 
 pub(crate) use self::cordon::is_possible as can_cordon;
 use self::memory::{OptionChange, OptionMemory, RunTimeValue, SettledOptions};
@@ -198,6 +199,23 @@ pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> O
     plan
 }
 
+/// Nodes that a message names.
+const NAMED: usize = 10;
+
+/// For which options nodes have to restart, because Kafka did not change them at run time: each with the nodes.
+fn restarts_in_words(restarts: &BTreeMap<i32, Vec<String>>) -> Vec<String> {
+    let mut nodes_of: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for (id, options) in restarts {
+        for option in options {
+            nodes_of.entry(option).or_default().push(*id);
+        }
+    }
+    let text = |(option, nodes): (&str, Vec<i32>)| {
+        format!("{}; it takes a restart of the nodes {}", shortened(option), first(nodes, NAMED, ", "))
+    };
+    nodes_of.into_iter().map(text).collect()
+}
+
 /// A look at the options of the brokers that answered.
 struct Looking<'a> {
     cluster: &'a Cluster,
@@ -270,11 +288,9 @@ impl Looking<'_> {
             && plan.restarts.is_empty()
             && hopeless.is_empty()
             && (everybody || self.was_settled);
-        plan.warnings.extend(
-            hopeless
-                .into_iter()
-                .map(|message| Warning { reason: reasons::CONFIGURATION_NOT_IN_FORCE.to_owned(), message }),
-        );
+        let not_in_force =
+            |message| Warning { reason: reasons::CONFIGURATION_NOT_IN_FORCE.to_owned(), message };
+        plan.warnings.extend(restarts_in_words(&plan.restarts).into_iter().chain(hopeless).map(not_in_force));
         plan.memory.settled =
             plan.settled.then(|| SettledOptions { fingerprint: plan.fingerprint.clone(), at: self.now });
         plan.calls = calls(own_changes, changes);
