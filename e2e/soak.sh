@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the end-to-end tests whose names contain SOAK_TESTS (words: one of them), SOAK_RUNS times or, with SOAK_SECONDS, until so much time
-# is over, and prints a table of passes and failures, and of the gaps that clients saw. e2e.sh calls it when a cluster is up. What is left of each run stays in .local/soak: what the tests printed, the logs of
-# the operator and of every pod with Kafka, also of those that were gone by the end, and the objects of the cluster after a failure.
+# is over, and prints a table of passes and failures, and of the gaps that clients saw. e2e.sh calls it when a cluster is up. What is left
+# of each run stays in .local/soak: what the tests printed, the logs of the operator and of every pod with Kafka, also of those that were
+# gone by the end, and the objects of the cluster after a failure.
 # shellcheck source=e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 

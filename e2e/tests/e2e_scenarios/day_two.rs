@@ -119,7 +119,7 @@ async fn kill_operator(client: kube::Client, delay: Duration) -> Result<()> {
         if !found.items.is_empty() {
             return Ok(());
         }
-        // That of the stage before is not made anew yet.
+        // The operator that was killed in the stage before is not there again yet.
         ensure!(tokio::time::Instant::now() < end, "there is no operator to kill");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -20,6 +20,16 @@ use sha2::{Digest, Sha256};
 use super::cert_manager::CertManager;
 use super::{World, condition};
 
+/// Secrets with a leaf, and its entry.
+pub(crate) const LEAVES: [(&str, &str); 6] = [
+    ("my-dual-0", "my-dual-0.crt"),
+    ("my-dual-1", "my-dual-1.crt"),
+    ("my-dual-2", "my-dual-2.crt"),
+    ("my-cluster-operator-certs", "cluster-operator.crt"),
+    ("my-entity-topic-operator-certs", "entity-operator.crt"),
+    ("my-entity-user-operator-certs", "entity-operator.crt"),
+];
+
 /// What the process of a pod was started with.
 #[derive(Clone)]
 pub(crate) struct Process {
@@ -296,14 +306,7 @@ impl AtWork {
         for process in self.processes.values() {
             assert_eq!(process.trusted, authority);
         }
-        for (secret, key) in [
-            ("my-dual-0", "my-dual-0.crt"),
-            ("my-dual-1", "my-dual-1.crt"),
-            ("my-dual-2", "my-dual-2.crt"),
-            ("my-cluster-operator-certs", "cluster-operator.crt"),
-            ("my-entity-topic-operator-certs", "entity-operator.crt"),
-            ("my-entity-user-operator-certs", "entity-operator.crt"),
-        ] {
+        for (secret, key) in LEAVES {
             let shown = text(&secrets[secret], key).unwrap();
             assert!(self.accepts(&authority, &shown), "{secret} is not signed by the present authority");
         }

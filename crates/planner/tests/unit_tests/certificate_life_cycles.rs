@@ -9,19 +9,9 @@ use serde_json::{Value, json};
 
 use super::supplied_authorities::{authority, supply_both};
 use crate::common::World;
-use crate::common::at_work::{AtWork, sha256, text};
+use crate::common::at_work::{AtWork, LEAVES, sha256, text};
 
 const PODS: [&str; 3] = ["my-dual-0", "my-dual-1", "my-dual-2"];
-
-/// Secrets with a leaf, and its entry.
-const LEAVES: [(&str, &str); 6] = [
-    ("my-dual-0", "my-dual-0.crt"),
-    ("my-dual-1", "my-dual-1.crt"),
-    ("my-dual-2", "my-dual-2.crt"),
-    ("my-cluster-operator-certs", "cluster-operator.crt"),
-    ("my-entity-topic-operator-certs", "entity-operator.crt"),
-    ("my-entity-user-operator-certs", "entity-operator.crt"),
-];
 
 /// What is known of an authority at one moment.
 #[derive(Clone, PartialEq)]
@@ -147,6 +137,14 @@ impl Life {
     }
 }
 
+/// What happens where the cluster's authority lasts 60 days, that of the users 40, and each is renewed in its last quarter.
+const RENEWALS: [&str; 4] = [
+    "30: clients-ca 1/0",
+    "45: cluster-ca 1/0, 6 leaves",
+    "60: clients-ca 2/0",
+    "90: clients-ca 3/0, cluster-ca 2/0, 6 leaves",
+];
+
 /// The settings of an authority.
 fn ca(validity: i64, renewal: i64, policy: &str) -> Value {
     json!({"validityDays": validity, "renewalDays": renewal, "certificateExpirationPolicy": policy})
@@ -171,15 +169,7 @@ fn by_default_both_authorities_and_all_leaves_are_renewed_30_days_before_they_en
 fn each_authority_has_its_own_time() {
     let renew = "renew-certificate";
     let mut life = Life::of(&json!({"clusterCa": ca(60, 15, renew), "clientsCa": ca(40, 10, renew)}));
-    assert_eq!(
-        life.days(1..=110),
-        [
-            "30: clients-ca 1/0",
-            "45: cluster-ca 1/0, 6 leaves",
-            "60: clients-ca 2/0",
-            "90: clients-ca 3/0, cluster-ca 2/0, 6 leaves",
-        ]
-    );
+    assert_eq!(life.days(1..=110), RENEWALS);
 }
 
 #[test]
@@ -245,13 +235,5 @@ fn while_the_resource_is_refused_certificates_are_renewed_and_no_key_is_replaced
     let replace = "replace-key";
     let mut life = Life::of(&json!({"clusterCa": ca(60, 15, replace), "clientsCa": ca(40, 10, replace)}));
     life.cluster.world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("9.9.9"));
-    assert_eq!(
-        life.days(1..=110),
-        [
-            "30: clients-ca 1/0",
-            "45: cluster-ca 1/0, 6 leaves",
-            "60: clients-ca 2/0",
-            "90: clients-ca 3/0, cluster-ca 2/0, 6 leaves",
-        ]
-    );
+    assert_eq!(life.days(1..=110), RENEWALS);
 }

@@ -79,7 +79,7 @@ impl Upgrade {
             Self::Settled | Self::Changing { .. } => return,
             Self::Refused { metadata } => format!(
                 "Kafka {} cannot run with the present metadata version {metadata}: write the Kafka version that runs. To go back, \
-                 first lower spec.kafka.metadataVersion; Kafka refuses that past 4.3-IV0",
+                 first lower spec.kafka.metadataVersion; Kafka never lowers it to one before 4.3-IV0 once it was there",
                 version.version
             ),
             Self::FeaturesRefused { features, .. } => {

@@ -42,7 +42,8 @@ pub(crate) struct RemovedVolumes {
     /// Nodes that left the pool while these of their volumes did: when one comes again, its directories there are still cordoned.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<i32, BTreeSet<i32>>,
-    /// Brokers that started without one of the volumes, and of which no partition has been without a leader since: UIDs of their pods.
+    /// Brokers that started without one of the volumes, and of which every partition had a leader when Kafka was asked after that: UIDs of
+    /// their pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub led: BTreeMap<i32, String>,
 }

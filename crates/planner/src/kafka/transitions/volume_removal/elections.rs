@@ -45,7 +45,7 @@ pub(super) fn missing(pod: &Pod, volumes: &BTreeSet<i32>) -> BTreeSet<i32> {
     volumes.iter().copied().filter(|volume| !has(pod, &jbod::volume_name(*volume))).collect()
 }
 
-/// Whether no partition has been without a leader since a pod started, as its pod set remembers.
+/// Whether every partition of a broker had a leader when Kafka was asked after its pod had started, as the pod set remembers.
 pub(super) fn is_led(known: &RemovedVolumes, broker: i32, pod: &Pod) -> bool {
     pod.metadata.uid.is_some() && known.led.get(&broker) == pod.metadata.uid.as_ref()
 }

@@ -64,6 +64,7 @@ pub(crate) fn plan(cluster: &Cluster, observed: &Observed) -> VolumePlan {
 struct OfPool<'a> {
     pool: &'a Pool,
     observed: &'a Observed,
+    /// The name of the cluster.
     cluster: &'a str,
     /// What the pod set remembers.
     known: RemovedVolumes,
