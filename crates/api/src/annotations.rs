@@ -180,6 +180,8 @@ pub const REMOVED_VOLUMES: &str = "kastellan.io/removed-volumes";
 pub const HOLD_OPERATOR_ROLLS: &str = "kastellan.io/hold-operator-rolls";
 /// On a Kafka: the plan that may go, as the status names it.
 pub const APPROVE_PLAN: &str = "kastellan.io/approve-plan";
+/// On pod sets: labels, annotations and spec of their KafkaNodePool as JSON, for the time when it is deleted while it has nodes.
+pub const NODE_POOL: &str = "kastellan.io/node-pool";
 /// On pod sets of a Kafka with [`HOLD_OPERATOR_ROLLS`]: for which operator and which resources the pods were last let go, as JSON.
 pub const LET_GO_FOR: &str = "kastellan.io/let-go-for";
 

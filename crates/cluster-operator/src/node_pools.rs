@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use api::{KafkaNodePool, StrimziPodSet, names};
 use kube::ResourceExt;
+use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::watch::ObjectRef;
+use planner::kafka::transitions::deleted_pools;
 use planner::kafka::transitions::membership::{self, Membership, Surroundings};
 
 use crate::caches::Caches;
@@ -49,6 +51,36 @@ pub(crate) fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
         }
     }
     found
+}
+
+/// The pools of a cluster that are gone while a pod set of it remembers them; `None`: the cache is behind, and lacks one that is there. To take
+/// such a one for deleted would take the votes of its controllers away.
+pub(crate) async fn deleted(
+    caches: &Caches,
+    applier: &Applier,
+    cluster: &ObjectRef,
+    pools: &Pools,
+    pod_sets: &BTreeMap<String, Arc<StrimziPodSet>>,
+) -> Result<Option<BTreeSet<String>>, ApplyError> {
+    let mut found = BTreeSet::new();
+    for set in pod_sets.values() {
+        let Some(name) = deleted_pools::remembered_name(set).filter(|name| !pools.own.contains_key(*name))
+        else {
+            continue;
+        };
+        let key = ObjectRef::new(&cluster.namespace, name);
+        let is_there = match caches.pools.get(&key) {
+            // Another cluster may have one of this name by now.
+            Some(pool) => is_of(set, &pool),
+            None if caches.pools.unreadable(&key).is_some() => true,
+            None if applier.metadata::<KafkaNodePool>(&key).await?.is_some() => return Ok(None),
+            None => false,
+        };
+        if !is_there {
+            found.insert(name.to_owned());
+        }
+    }
+    Ok(Some(found))
 }
 
 /// Whose a pool is.

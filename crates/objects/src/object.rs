@@ -19,13 +19,13 @@ pub struct Object<K> {
 }
 
 impl<K: Resource<DynamicType = ()> + Serialize> Object<K> {
-    /// A new object in the namespace of its owner. It goes with the owner.
+    /// A new object in the namespace of its owner. It goes with the owner, or with the last of several.
     pub fn new(owner: &Owner, name: impl Into<String>, labels: Pairs, mut body: K) -> Self {
         let metadata = body.meta_mut();
         metadata.name = Some(name.into());
         metadata.namespace = Some(owner.namespace.clone());
         metadata.labels = Some(labels);
-        metadata.owner_references = Some(vec![owner.reference()]);
+        metadata.owner_references = Some(owner.references());
         Self { body, precondition: Precondition::None }
     }
 

@@ -23,6 +23,8 @@ pub struct Owner {
     pub uid: String,
     /// The labels of the resource that its objects carry too.
     pub labels: Pairs,
+    /// Further resources that the objects belong to: they go with the last of all.
+    pub beside: Vec<Self>,
 }
 
 impl Owner {
@@ -40,7 +42,15 @@ impl Owner {
             namespace: namespace.to_owned(),
             uid: uid.to_owned(),
             labels: labels.clone(),
+            beside: Vec::new(),
         }
+    }
+
+    /// With another resource, so that the objects go when both are gone.
+    #[must_use]
+    pub fn beside(mut self, other: &Self) -> Self {
+        self.beside.push(other.clone());
+        self
     }
 
     /// A live resource that hands on none of its labels.
@@ -49,7 +59,12 @@ impl Owner {
         Self::new::<K>(&resource.name_any(), &namespace, &uid, &Pairs::new())
     }
 
-    /// The entry in the metadata of the objects, by which the garbage collector deletes them after the resource.
+    /// The entries in the metadata of the objects, by which the garbage collector deletes them after all of these resources.
+    pub fn references(&self) -> Vec<OwnerReference> {
+        std::iter::once(self).chain(&self.beside).map(Self::reference).collect()
+    }
+
+    /// The entry for the resource itself.
     pub fn reference(&self) -> OwnerReference {
         OwnerReference {
             api_version: self.api_version.clone(),
@@ -73,6 +88,9 @@ mod tests {
         let none = Pairs::new();
         let kafka = Owner::new::<api::Kafka>("c", "ns", "u", &none).reference();
         assert_eq!((kafka.api_version.as_str(), kafka.kind.as_str()), ("kafka.strimzi.io/v1", "Kafka"));
+        let pool = Owner::new::<api::KafkaNodePool>("p", "ns", "v", &none);
+        let both = pool.clone().beside(&Owner::new::<api::Kafka>("c", "ns", "u", &none));
+        assert_eq!(both.references(), [pool.reference(), kafka.clone()]);
         let connect = Owner::new::<api::KafkaConnect>("c", "ns", "u", &none).reference();
         assert_eq!(connect, OwnerReference { kind: "KafkaConnect".to_owned(), ..kafka });
         let mut live = ConfigMap::default();

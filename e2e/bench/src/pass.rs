@@ -134,7 +134,8 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
     for _ in 0..WARM_UP + PASSES {
         let begun = own::cpu_ms();
         let kafka = caches.kafkas.get(&key).context("the cluster is not cached")?;
-        let (mut observed, _) = observer.observe(&key, Arc::clone(&kafka)).await?;
+        let seen = observer.observe(&key, Arc::clone(&kafka)).await?;
+        let (mut observed, _) = seen.context("the cache of node pools is behind")?;
         observed.options = settled.options();
         let seen = own::cpu_ms();
         let (_, mut plan) = complete(observed, settled.now, |need| settled.answer(need))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use api::{Kafka, KafkaNodePool, annotations};
+use api::{Kafka, KafkaNodePool, StrimziPodSet, annotations};
 use e2e::{Scenario, is_pod_ready};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::ResourceExt;
@@ -228,6 +228,7 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     ensure!(kept == written, "{written:?} became {kept:?}");
 
     Box::pin(refused_resources_show_nothing_and_change_nothing(&scenario, "a")).await?;
+    Box::pin(a_deleted_pool_takes_no_record_along(&scenario, &written)).await?;
 
     scenario.stage("a controller whose template names a missing Secret, corrected: it comes back by itself");
     let old = scenario.api::<Pod>().get("a-d-1").await?.uid();
@@ -258,6 +259,46 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
         ensure!(kept == written, "{written:?} became {kept:?}");
     }
     scenario.remove().await
+}
+
+/// Deletes the pool of the brokers as Argo CD does it, and has them emptied afterwards.
+async fn a_deleted_pool_takes_no_record_along(
+    scenario: &Scenario,
+    written: &BTreeMap<String, i64>,
+) -> Result<()> {
+    scenario
+        .stage("the pool of the brokers is deleted in the foreground: they stay, because they hold replicas");
+    let before = scenario.kafka_pods("a").await?;
+    scenario.api::<KafkaNodePool>().delete("b", &DeleteParams::foreground()).await?;
+    until_kafka(scenario, "a", "what is left of the pool in the status", MINUTE, |kafka| {
+        says(kafka, "Warning", "KafkaNodePool b was deleted, and its nodes 0, 2 leave when")
+            && says(kafka, "Warning", "hold replicas")
+    })
+    .await?;
+    scenario.until::<KafkaNodePool>("b", "no pool", MINUTE, |pool| pool.is_none()).await?;
+    ensure!(scenario.kafka_pods("a").await? == before, "no pod may go");
+    let kept = record_counts(scenario, "a-d-1", "only-on-2").await?;
+    ensure!(kept == *written, "{written:?} became {kept:?}");
+
+    scenario.stage("the Kafka resource asks for them to be emptied: they leave with their claims, and every record stays");
+    let drains = |value: Value| json!({"metadata": {"annotations": {annotations::DRAIN_NODES: value}}});
+    patch_kafka(scenario, "a", &drains(json!("true"))).await?;
+    let long = Duration::from_mins(6);
+    scenario.until::<StrimziPodSet>("a-b", "no pod set", long, |set| set.is_none()).await?;
+    for node in [0, 2] {
+        let pod = format!("a-b-{node}");
+        scenario.until::<Pod>(&pod, "no pod", MINUTE, |pod| pod.is_none()).await?;
+        let claim = format!("data-0-{pod}");
+        scenario.until::<PersistentVolumeClaim>(&claim, "no claim", MINUTE, |claim| claim.is_none()).await?;
+    }
+    patch_kafka(scenario, "a", &drains(Value::Null)).await?;
+    until_kafka(scenario, "a", "no word of the pool any more", long, |kafka| {
+        is_current(kafka) && says(kafka, "Ready", "") && !says(kafka, "Warning", "KafkaNodePool b")
+    })
+    .await?;
+    let kept = record_counts(scenario, "a-d-1", "only-on-2").await?;
+    ensure!(kept == *written, "{written:?} became {kept:?}");
+    Ok(())
 }
 
 /// Applies resources that try to show a key, to set options of the operator and to make a second super user.

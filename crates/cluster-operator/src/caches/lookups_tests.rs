@@ -181,13 +181,13 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     let key = ObjectRef::new("ns", "c42");
     let before = scanned(&caches);
     let kafka = caches.kafkas.get(&key).unwrap();
-    let (observed, _) = observer.observe(&key, Arc::clone(&kafka)).await.unwrap();
+    let (observed, _) = observer.observe(&key, Arc::clone(&kafka)).await.unwrap().unwrap();
     assert!(observed.exposed.services.is_empty(), "no listener has Services of its own: none is decoded");
     let mut kafka = serde_json::to_value(&*kafka).unwrap();
     kafka["spec"]["kafka"]["listeners"] =
         json!([{"name": "out", "port": 9094, "type": "loadbalancer", "tls": false}]);
     let kafka = Arc::new(serde_json::from_value(kafka).unwrap());
-    let (observed, referred) = observer.observe(&key, kafka).await.unwrap();
+    let (observed, referred) = observer.observe(&key, kafka).await.unwrap().unwrap();
     assert_eq!(referred, 0);
     let sets: Vec<&String> = observed.pod_sets.keys().collect();
     assert_eq!(sets, ["c42-p"], "and not that of the KafkaConnect");

@@ -59,12 +59,19 @@ impl Observer {
         }
     }
 
-    /// Everything but Kafka's own state; and how many bytes of memory take what the resource refers to.
-    pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
+    /// Everything but Kafka's own state; and how many bytes of memory take what the resource refers to. `None`: the cache of node pools is
+    /// behind.
+    pub async fn observe(
+        &self,
+        key: &ObjectRef,
+        kafka: Arc<Kafka>,
+    ) -> Result<Option<(Observed, usize)>, ApplyError> {
         let owner = caches::kafka(key);
         // Whose a pool is depends on them too: held from here on, each is decoded once.
         let pod_sets = self.caches.pod_sets_of(&owner);
         let pools = node_pools::of_cluster(&self.caches, key);
+        let deleted = node_pools::deleted(&self.caches, &self.applier, key, &pools, &pod_sets).await?;
+        let Some(deleted_pools) = deleted else { return Ok(None) };
         let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
         let pods = self.caches.pods_of(&owner);
         let mut secrets = self.caches.secrets_of(&owner);
@@ -97,6 +104,7 @@ impl Observer {
             kafka: Some(kafka),
             pools,
             pools_of_others,
+            deleted_pools,
             pod_sets,
             pods,
             claims: self.caches.claims_of(&owner),
@@ -111,7 +119,7 @@ impl Observer {
             settings: Arc::clone(&self.settings),
             ..Observed::default()
         };
-        Ok((observed, room.taken()))
+        Ok(Some((observed, room.taken())))
     }
 
     /// What it takes to renew the certificates of a cluster whose objects take too much memory to be read: `why`, in words. Nothing else

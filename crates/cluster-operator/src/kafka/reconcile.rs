@@ -164,8 +164,10 @@ impl Reconciler {
         &self,
         key: &ObjectRef,
         kafka: &Arc<Kafka>,
-    ) -> Result<(Observed, usize), ApplyError> {
-        let (mut observed, referred) = self.observer.observe(key, Arc::clone(kafka)).await?;
+    ) -> Result<Option<(Observed, usize)>, ApplyError> {
+        let Some((mut observed, referred)) = self.observer.observe(key, Arc::clone(kafka)).await? else {
+            return Ok(None);
+        };
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live = uids(observed.pods.values());
@@ -178,7 +180,7 @@ impl Reconciler {
             observed.draining.clone_from(&memory.draining);
         });
         self.answers.forget_unless_ready(key, &observed);
-        Ok((observed, referred))
+        Ok(Some((observed, referred)))
     }
 
     /// Keeps for the next pass what this one found out about the options of brokers, and about partitions that move. A plan without nodes, of a resource

@@ -27,7 +27,7 @@ use super::kubernetes_nodes;
 use super::live_objects;
 use super::lost;
 use super::need::Need;
-use super::objects::pod_set::InKafka;
+use super::objects::pod_set::Memory;
 use super::objects::{
     claim, config_map, listener_services, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
@@ -45,6 +45,7 @@ use super::refused_overrides;
 use super::roll::{self, Roll};
 use super::service_class;
 use super::status::{self, Progress};
+use super::transitions::deleted_pools;
 use super::transitions::drain::{self, DrainPlan};
 use super::transitions::pool_finalizer;
 use super::transitions::topic_operator;
@@ -250,16 +251,19 @@ impl Draft<'_> {
             let volumes = self.volumes.remembered.get(&pool.name);
             let let_go_for = self.hold.memory(self.observed, &cluster.pod_set_name(pool));
             let quotas = self.quotas.remembered;
-            let remembered = InKafka { quotas, own_options, drained, volumes, let_go_for };
-            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));
+            let node_pool = deleted_pools::memory(pool, self.observed);
+            let memory = Memory { quotas, own_options, drained, volumes, let_go_for, node_pool };
+            if !deleted_pools::is_over(cluster, pool, self.observed) {
+                self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), memory));
+            }
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
-            if pool.implied {
-                self.warnings.extend(pool.warnings.clone());
-            } else {
+            if pool.origin.has_resource() {
                 let of_kafka = [&self.drain.warnings, &self.volumes.warnings].map(|all| all.get(&pool.name));
                 let of_kafka = of_kafka.into_iter().flatten();
                 let status = status::pool(cluster, pool, of_kafka, self.observed, self.now);
                 self.plan.status.pools.insert(pool.name.clone(), status);
+            } else {
+                self.warnings.extend(pool.warnings.clone());
             }
         }
         self.pods = pods;
@@ -329,6 +333,7 @@ impl Draft<'_> {
     fn removals(&mut self) {
         let (cluster, observed) = (self.cluster, self.observed);
         self.warnings.extend(foreign_additions::of(observed, &self.desired));
+        self.warnings.extend(deleted_pools::warnings(cluster));
         self.warnings.extend(orphaned_pools::warnings(cluster, observed));
         self.warnings.extend(address_switch::warnings(cluster, observed, &self.plan.roll.wanted));
         self.plan.delete = orphans::of(cluster, observed, &self.desired);

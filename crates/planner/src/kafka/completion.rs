@@ -11,6 +11,7 @@ use super::plan;
 use super::planned::Plan;
 use super::roll_view::RollKafka;
 use super::transitions::cluster_id::known_cluster_id;
+use super::transitions::deleted_pools;
 use crate::completion::Observation;
 use crate::silence::{Silence, SilenceKind};
 
@@ -19,6 +20,7 @@ impl Observation for Observed {
     type Answer = Answer;
 
     fn prepare(&mut self, now: Timestamp) {
+        deleted_pools::add(self, now);
         implied::add(self, now);
     }
 

@@ -6,7 +6,7 @@ use api::annotations::{DELETE_POD_AND_PVC, DISCARD_VOLUMES, DRAIN_VOLUMES, MANUA
 use api::conditions::reasons;
 use api::{kinds, names};
 
-use super::cluster::{Cluster, Pool, Volume, VolumeKind, Warning};
+use super::cluster::{Cluster, Pool, PoolOrigin, Volume, VolumeKind, Warning};
 use super::need::Need;
 use super::observed::Observed;
 use super::pod_state;
@@ -100,7 +100,7 @@ fn message(pool: &Pool, volume: &Volume, pod: &str, path: &str, observed: &Obser
         let then = if is_asked {
             "its claims are made anew with the pod as soon as that loses nothing".to_owned()
         } else {
-            let (of, on) = if pool.implied {
+            let (of, on) = if pool.origin == PoolOrigin::Implied {
                 ("spec.kafka.storage".to_owned(), kinds::KAFKA)
             } else {
                 (format!("spec.storage of {} {}", kinds::KAFKA_NODE_POOL, pool.name), kinds::KAFKA_NODE_POOL)

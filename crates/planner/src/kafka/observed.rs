@@ -41,6 +41,8 @@ pub struct Observed {
     pub pools: Vec<Arc<KafkaNodePool>>,
     /// Names of node pools that carry the label of the cluster and belong to another one, each with the name of that one.
     pub pools_of_others: BTreeMap<String, String>,
+    /// Names of node pools of which a pod set here remembers what they were, and that are gone.
+    pub deleted_pools: BTreeSet<String>,
     /// Names of pod sets that the pools need and that belong to another resource, each with kind and name of that one.
     pub pod_sets_of_others: BTreeMap<String, String>,
     /// Pod sets of the cluster, by name.

@@ -1,7 +1,8 @@
-//! Node pools that were deleted without their objects (`--cascade=orphan`). Their pods run on, because nothing is given up that
-//! nobody asked for; but nobody looks after them either, so the status says so until the pool is there again or its pod set gone.
+//! Node pools that were deleted, and of which nothing tells what their nodes are: the pod set remembers only what is not too large
+//! ([`deleted_pools`](super::transitions::deleted_pools)). Their pods run on, because nothing is given up that nobody asked for; but nobody looks after
+//! them either, so the status says so until the pool is there again or its pod set gone.
 
-use api::{StrimziPodSet, labels, names};
+use api::{StrimziPodSet, kinds, labels, names};
 use kube_core::ResourceExt;
 
 use super::cluster::{Cluster, Warning};
@@ -21,10 +22,9 @@ pub(super) fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
     lost.map(|(name, set)| warning(name, set)).collect()
 }
 
-/// Whether a pod set has pods and no owner. Of a pool that is deleted in the usual way, the owner stays until Kubernetes
-/// collects the set.
+/// Whether a pod set has pods and no pool owns it.
 fn is_alone(set: &StrimziPodSet) -> bool {
-    set.owner_references().is_empty()
+    set.owner_references().iter().all(|owner| owner.kind != kinds::KAFKA_NODE_POOL)
         && set.metadata.deletion_timestamp.is_none()
         && !set.spec.pods.is_empty()
 }
@@ -34,7 +34,7 @@ fn warning(name: &str, set: &StrimziPodSet) -> Warning {
     Warning {
         reason: REASON.to_owned(),
         message: format!(
-            "StrimziPodSet {name} lost its KafkaNodePool {pool}, which was deleted without its objects: its {} pods run on, and are \
+            "StrimziPodSet {name} lost its KafkaNodePool {pool}, and does not say what its nodes are: its {} pods run on, and are \
              neither restarted nor changed, and get no new certificates; create the KafkaNodePool again, with the same \
              roles and storage, to have them looked after, or move their partitions away and delete the StrimziPodSet",
             set.spec.pods.len()

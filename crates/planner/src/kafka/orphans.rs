@@ -34,11 +34,16 @@ pub(super) fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject
     orphans::of(&cluster.claimant(), &made, live, wanted, stays)
 }
 
-/// How the names begin and end of what belongs to nodes that the plan does not have, and whose volumes are there: while Kafka does not say
-/// which nodes it knows, none of them has left for good, and clients keep their addresses.
+/// How the names begin and end of what belongs to nodes that the plan does not have: of those that run and have lost their pool, and while
+/// Kafka does not say which nodes it knows, of those whose volumes are there. None of them has left for good, and clients keep their addresses.
 fn undecided_nodes(cluster: &Cluster, observed: &Observed) -> Vec<(String, String)> {
+    let is_planned = |pool: &str| cluster.pools.iter().any(|planned| planned.name == pool);
+    let pods = observed.pods.values().filter_map(|pod| existing::node_of_pod(&cluster.name, pod));
+    let orphaned = pods.filter(|(pool, _)| !is_planned(pool));
+    let orphaned =
+        orphaned.map(|(pool, id)| (format!("{}-", names::pod_set(&cluster.name, pool)), format!("-{id}")));
     if observed.view.is_some() {
-        return Vec::new();
+        return orphaned.collect();
     }
     let planned: BTreeSet<i32> = cluster.nodes().into_iter().map(|node| node.id).collect();
     let claims = observed.claims.iter().filter_map(|(name, claim)| {
@@ -48,7 +53,7 @@ fn undecided_nodes(cluster: &Cluster, observed: &Observed) -> Vec<(String, Strin
         (!planned.contains(&id))
             .then(|| (format!("{}-", names::pod_set(&cluster.name, pool)), format!("-{id}")))
     });
-    claims.collect()
+    claims.chain(orphaned).collect()
 }
 
 /// Every live object of the cluster, but its pods, which are the pod sets' business.

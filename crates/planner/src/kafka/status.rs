@@ -18,7 +18,7 @@ use super::observed::Observed;
 use super::operator_hold::HeldPlan;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
-use super::transitions::{membership, pool_finalizer};
+use super::transitions::membership;
 use crate::pod_set::pod_error::PodAction;
 use crate::roll::waiting::{WaitKind, Waiting};
 use crate::silence::Silence;
@@ -150,7 +150,7 @@ pub fn kafka(
             cluster
                 .pools
                 .iter()
-                .filter(|pool| !pool.implied)
+                .filter(|pool| pool.origin.has_resource())
                 .map(|pool| UsedNodePool { name: Some(pool.name.clone()) })
                 .collect(),
         ),
@@ -256,7 +256,6 @@ pub fn pool<'a>(
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
     conditions.extend(plug_ins::missing(cluster, pool, observed).iter().map(warning));
     conditions.extend(of_kafka.map(warning));
-    conditions.extend(raw.and_then(|raw| deleted_in_the_foreground(raw)));
     conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {
@@ -277,19 +276,6 @@ pub fn pool<'a>(
         replicas: i32::try_from(pool.nodes.len()).ok(),
         label_selector: Some(labels::selector_text(&pool_labels(cluster, pool))),
     }
-}
-
-/// Says that Kubernetes deletes the pods of a pool that waits for its nodes: they are not emptied.
-fn deleted_in_the_foreground(pool: &KafkaNodePool) -> Option<Condition> {
-    let finalizers = pool.metadata.finalizers.as_deref().unwrap_or_default();
-    let is_so = pool_finalizer::holds(pool) && finalizers.iter().any(|one| one == "foregroundDeletion");
-    is_so.then(|| {
-        Condition::warning(
-            reasons::NODES_DRAIN,
-            "the pool was deleted in the foreground, in which Kubernetes deletes its pods first, whatever they hold: delete pools with \
-             --cascade=background (of Argo CD: PrunePropagationPolicy=background)",
-        )
-    })
 }
 
 /// Nodes are emptied since they began to be, however far that is by now.

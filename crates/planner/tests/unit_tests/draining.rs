@@ -1,5 +1,6 @@
 //! Nodes that are to leave are emptied first: what a plan tells Kafka, what it says, and that nothing is given up before.
 
+mod deleted_pools;
 mod kafka;
 mod laws;
 mod safety;

@@ -140,6 +140,34 @@ fn a_pool_takes_the_place_of_another_and_before_that_every_broker_knows_controll
 }
 
 #[test]
+fn controllers_of_a_pool_that_is_gone_lose_their_votes_before_they_leave() {
+    let mut played = Played::start();
+    played.pass();
+    let pool = played.world.observed.pools.remove(C);
+    played.world.observed.deleted_pools.insert("c".to_owned());
+    for _ in 0..3 {
+        let plan = played.pass();
+        assert!(
+            played.voters.len() == 5 && listed(&plan, "c").len() == 5,
+            "no other controllers are asked for"
+        );
+        let held = warning_with(&plan, "ScaleDownPreventionCheck").unwrap();
+        assert!(held.contains("are the last controllers"), "{held}");
+    }
+    let mut others = serde_json::to_value(pool.as_ref()).unwrap();
+    others["metadata"] =
+        json!({"name": "d", "namespace": "s1", "uid": "d", "labels": {"strimzi.io/cluster": "my"}});
+    (others["status"], others["spec"]["replicas"]) = (serde_json::Value::Null, json!(3));
+    played.world.observed.pools.push(std::sync::Arc::new(serde_json::from_value(others).unwrap()));
+    for _ in 0..60 {
+        played.pass();
+    }
+    assert_eq!(played.voters, ids(&[7, 8, 9]));
+    assert!(!played.world.observed.pod_sets.contains_key("my-c"));
+    assert!(!played.world.observed.pods.keys().any(|pod| pod.starts_with("my-c-")));
+}
+
+#[test]
 fn what_is_taken_back_on_the_way_joins_again() {
     for passes in 0..6 {
         let mut played = Played::start();

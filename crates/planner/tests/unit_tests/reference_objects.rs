@@ -205,8 +205,12 @@ fn rights(rules: &Value) -> BTreeSet<String> {
     all
 }
 
+/// The owners, but the cluster that owns the objects of its pools, too, so that nodes do not go with their pool: docs/differences.md.
 fn owners(object: &Value) -> Value {
-    let all = object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    let mut all = object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    if all.iter().any(|owner| owner["kind"] == "KafkaNodePool") {
+        all.retain(|owner| owner["kind"] != "Kafka");
+    }
     let texts = all.iter().map(|owner| {
         let text = |key: &str| owner[key].as_str().unwrap().to_owned();
         assert!(!text("uid").is_empty());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::kafka::status::KafkaStatus;
-use api::{Kafka, KafkaNodePool};
+use api::{Kafka, KafkaNodePool, names};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use operator_runtime::clock;
@@ -28,11 +28,15 @@ use planner::kafka::config::live::memory::{OptionChange, RefusedLevel};
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::plan_size::{PlanSize, WrittenSize};
+use planner::kafka::transitions::deleted_pools;
 use planner::kafka::unplanned::Unplanned;
 use planner::view::is_paused;
 
 /// Pause before a restart that was put off is decided about anew.
 const DECIDED_ANEW: Duration = Duration::from_millis(500);
+
+/// What a pass ends with while a cache is behind: the watch brings what it lacks.
+const BEHIND: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// Characters of a call that the log repeats: calls may name hundreds of partitions.
 const LONGEST_CALL: usize = 1000;
@@ -100,16 +104,19 @@ impl Kind for Reconciler {
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
         let (mut observed, referred) = match self.observe_live(key, &kafka).await {
-            Ok(seen) => seen,
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Ok(Seen::Settled(BEHIND)),
             Err(error) => {
                 return Ok(Seen::Live(ClusterView::Unplanned(kafka, Unplanned::Unread(error.to_string()))));
             }
         };
-        // Pools that an older resource implies have nodes too.
+        // Pools that an older resource implies have nodes too, and so have those that are gone.
         observed.prepare(clock::now());
         let of_pool = |pool: &Arc<KafkaNodePool>| {
             let pool = ObjectRef::new(&key.namespace, pool.name_any());
-            (pool.name.clone(), self.caches.pools.bytes_when_read(&pool))
+            let set = observed.pod_sets.get(&names::pod_set(&key.name, &pool.name));
+            let remembered = set.map_or(0, |set| deleted_pools::bytes(set));
+            (pool.name.clone(), self.caches.pools.bytes_when_read(&pool).max(remembered))
         };
         let written = WrittenSize {
             kafka: self.caches.kafkas.bytes_when_read(key) + referred,

@@ -12,17 +12,14 @@ use crate::process::JvmOptions;
 
 /// A node pool.
 #[derive(Debug, Clone)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "roles, the form of the storage, and where the pool comes from"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "roles, whether it is empty, and the form of the storage")]
 pub struct Pool {
     /// Name of the pool, which is that of the KafkaNodePool.
     pub name: String,
     /// Its UID, for owner references.
     pub uid: String,
-    /// Whether the Kafka resource says what is in the pool, and no KafkaNodePool.
-    pub implied: bool,
+    /// Where what is known of it comes from.
+    pub origin: PoolOrigin,
     /// `metadata.generation`, for the status.
     pub generation: Option<i64>,
     /// Its labels, without those that are not passed on.
@@ -59,6 +56,26 @@ pub struct Pool {
     pub templates: KafkaClusterTemplate,
     /// Warnings about the pool, for its status.
     pub warnings: Vec<Warning>,
+}
+
+/// Where what is known of a pool comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolOrigin {
+    /// Its KafkaNodePool.
+    Resource,
+    /// Its KafkaNodePool, which is being deleted: the nodes are to leave.
+    Terminating,
+    /// What its pod set remembers of a KafkaNodePool that is gone: the nodes are to leave.
+    Deleted,
+    /// The Kafka resource, and no KafkaNodePool.
+    Implied,
+}
+
+impl PoolOrigin {
+    /// Whether there is a KafkaNodePool, which has a status.
+    pub fn has_resource(self) -> bool {
+        matches!(self, Self::Resource | Self::Terminating)
+    }
 }
 
 impl Pool {

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use objects::Object;
 
 use super::meta::pool_labels;
-use crate::kafka::cluster::{Cluster, Node, VolumeKind};
+use crate::kafka::cluster::{Cluster, Node, PoolOrigin, VolumeKind};
 
 /// The request of a claim that says how large it is.
 pub(crate) const STORAGE: &str = "storage";
@@ -46,7 +46,7 @@ pub(crate) fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<Persisten
             .stays(!delete_claim)
             .annotation(annotations::DELETE_CLAIM, delete_claim.to_string())
             .template(template.and_then(|template| template.metadata.as_ref()));
-        if node.pool.implied {
+        if node.pool.origin == PoolOrigin::Implied {
             claim = claim.annotation(annotations::IMPLIED_POOL, "true");
         }
         claims.push(claim);

@@ -7,7 +7,7 @@ use objects::{DesiredObject, json};
 use serde_json::Value;
 
 use super::meta::pool_labels;
-use crate::kafka::cluster::{Cluster, Node, Pool, Quorum, Resizing};
+use crate::kafka::cluster::{Cluster, Node, Pool, PoolOrigin, Quorum, Resizing};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::observed::Observed;
 use crate::kafka::transitions::drain::Drained;
@@ -15,9 +15,9 @@ use crate::kafka::transitions::volume_removal::RemovedVolumes;
 use crate::workload::manual_update::ManualUpdate;
 use crate::workload::pod_set;
 
-/// What there is in Kafka that the operator set and that Kafka itself does not tell from what others set.
+/// What the pod set remembers: above all what there is in Kafka that the operator set and that Kafka itself does not tell from what others set.
 #[derive(Debug, Clone)]
-pub(crate) struct InKafka<'a> {
+pub(crate) struct Memory<'a> {
     /// Whether there are default quotas of users.
     pub quotas: bool,
     /// Brokers, and their options that have a value of their own.
@@ -28,16 +28,18 @@ pub(crate) struct InKafka<'a> {
     pub volumes: Option<&'a RemovedVolumes>,
     /// For which operator and which resources the pods were last let go.
     pub let_go_for: Option<String>,
+    /// What the nodes are, should their KafkaNodePool be deleted.
+    pub node_pool: Option<String>,
 }
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
-/// `in_kafka`, what it remembers.
+/// `memory`, what it remembers.
 pub(crate) fn of_pool(
     cluster: &Cluster,
     pool: &Pool,
     pods: Vec<Value>,
     manual: Option<&ManualUpdate>,
-    in_kafka: InKafka<'_>,
+    memory: Memory<'_>,
 ) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let selector = labels::selector(&all);
@@ -49,19 +51,20 @@ pub(crate) fn of_pool(
     }
     object = object.maybe_annotation(
         annotations::OPTIONS_OF_BROKERS,
-        taken_out::of_brokers_annotation(in_kafka.own_options),
+        taken_out::of_brokers_annotation(memory.own_options),
     );
     object = object.maybe_annotation(
         annotations::DRAINED_NODES,
-        in_kafka.drained.map(|drained| json(drained).to_string()),
+        memory.drained.map(|drained| json(drained).to_string()),
     );
-    let volumes = in_kafka.volumes.map(|volumes| json(volumes).to_string());
+    let volumes = memory.volumes.map(|volumes| json(volumes).to_string());
     object = object.maybe_annotation(annotations::REMOVED_VOLUMES, volumes);
-    object = object.maybe_annotation(annotations::LET_GO_FOR, in_kafka.let_go_for);
-    if in_kafka.quotas {
+    object = object.maybe_annotation(annotations::LET_GO_FOR, memory.let_go_for);
+    object = object.maybe_annotation(annotations::NODE_POOL, memory.node_pool);
+    if memory.quotas {
         object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
     }
-    if pool.implied {
+    if pool.origin == PoolOrigin::Implied {
         object = object.annotation(annotations::IMPLIED_POOL, "true");
     }
     object = match &cluster.quorum {

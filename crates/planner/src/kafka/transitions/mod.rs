@@ -5,6 +5,7 @@
 //! exists.
 
 pub mod cluster_id;
+pub mod deleted_pools;
 pub(crate) mod departure;
 pub mod drain;
 mod found_storage;

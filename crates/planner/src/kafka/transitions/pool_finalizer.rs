@@ -1,7 +1,7 @@
 //! A pool whose nodes are emptied, and lose their votes, before they leave goes after them: a finalizer holds it until then.
 
 use api::{Kafka, KafkaNodePool, annotations, labels};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube_core::{Resource, ResourceExt};
 use objects::{FinalizerChange, ObjectId};
 
@@ -49,7 +49,8 @@ pub fn change(pool: &KafkaNodePool, wanted: bool) -> Option<FinalizerChange> {
 /// would go with the pods.
 pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> Vec<FinalizerChange> {
     let is_wanted = |raw: &KafkaNodePool| {
-        let pool = cluster.pools.iter().find(|pool| pool.name == raw.name_any() && !pool.implied);
+        let pool =
+            cluster.pools.iter().find(|pool| pool.name == raw.name_any() && pool.origin.has_resource());
         pool.is_some_and(|pool| {
             if raw.metadata.deletion_timestamp.is_some() {
                 let votes = pool.controller && !pool.nodes.is_empty();
@@ -63,9 +64,9 @@ pub(crate) fn changes(kafka: &Kafka, cluster: &Cluster, observed: &Observed) -> 
     observed.pools.iter().filter_map(|raw| change(raw, is_wanted(raw))).collect()
 }
 
-/// Whether nothing of a pool's nodes is left that goes with them: no pod, no trace of what emptied them, and Kafka has said that it knows none of
-/// them. Claims go with the pool.
-fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
+/// Whether nothing of a pool's nodes is left that goes with them: no pod, no trace of what emptied them, no claim that was not to stay, and Kafka
+/// has said that it knows none of them.
+pub(crate) fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
     let Some(view) = &observed.view else { return false };
     if !view.quorum.as_ref().is_some_and(QuorumView::has_leader) {
         return false;
@@ -79,5 +80,14 @@ fn is_gone(cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
         let name = pod.metadata.labels.as_ref().and_then(|all| all.get(labels::POOL_NAME));
         name.is_some_and(|name| *name == pool.name)
     };
-    !is_known && pool.nodes.is_empty() && lists_none && !observed.pods.values().any(|pod| has_pod(pod))
+    let has_claim = |claim: &PersistentVolumeClaim| {
+        let name = claim.metadata.labels.as_ref().and_then(|all| all.get(labels::POOL_NAME));
+        name.is_some_and(|name| *name == pool.name)
+            && annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM)
+    };
+    !is_known
+        && pool.nodes.is_empty()
+        && lists_none
+        && !observed.pods.values().any(|pod| has_pod(pod))
+        && !observed.claims.values().any(|claim| has_claim(claim))
 }

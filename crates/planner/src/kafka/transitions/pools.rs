@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::conditions::reasons;
-use api::{KafkaNodePool, annotations, names};
+use api::{KafkaNodePool, annotations, kinds, names};
 use jiff::Timestamp;
 use kube_core::ResourceExt;
 
@@ -289,13 +289,14 @@ impl Settler<'_> {
 /// itself.
 fn say_scaling(pool: &Pool, scaling: &Scaling, findings: &mut Findings) -> Option<String> {
     let is_drained = !pool.drained.is_empty();
+    let on = if pool.origin.has_resource() { kinds::KAFKA_NODE_POOL } else { kinds::KAFKA };
     let pool = pool.name.as_str();
     match scaling {
         Scaling::Settled | Scaling::Growing { .. } | Scaling::Removable { .. } => None,
         Scaling::HeldBack { why, nodes } => {
             findings.hold(Held {
                 reason: reasons::SCALE_DOWN_PREVENTION_CHECK.to_owned(),
-                message: format!("pool {pool} is not scaled down: {}", reason(why, is_drained)),
+                message: format!("pool {pool} is not scaled down: {}", reason(why, is_drained, on)),
                 approval: approval(why),
                 part: HeldPart::NodeRemoval { pool: pool.to_owned(), nodes: nodes.clone() },
             });
@@ -318,14 +319,14 @@ fn say_scaling(pool: &Pool, scaling: &Scaling, findings: &mut Findings) -> Optio
     }
 }
 
-/// Why nodes stay, and how they can leave.
-fn reason(why: &Hold, is_drained: bool) -> String {
+/// Why nodes stay, and how they can leave; `on`: the resource with the annotation.
+fn reason(why: &Hold, is_drained: bool, on: &str) -> String {
     match why {
         Hold::Replicas(nodes) if is_drained => {
             format!("brokers {} hold replicas, which are moved to other brokers first", list(nodes))
         }
         Hold::Replicas(_) => format!(
-            "{why}, or have the operator move them, with the annotation {}: \"true\" on the KafkaNodePool",
+            "{why}, or have the operator move them, with the annotation {}: \"true\" on the {on}",
             annotations::DRAIN_NODES
         ),
         _ => why.to_string(),

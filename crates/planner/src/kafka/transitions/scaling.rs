@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::departure::Departure;
 use super::leaving::{Hold, Replicas};
 use super::quorum::QuorumState;
-use super::{drain, node_ids, pool_finalizer, roles};
+use super::{deleted_pools, drain, node_ids, roles};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
 use api::kafka_node_pool::ProcessRole;
@@ -221,7 +221,7 @@ pub fn needs_replicas(observed: &Observed) -> bool {
             roles::broker(broker, &facts, Replicas::unknown()),
             roles::RoleChange::HeldBack(_) | roles::RoleChange::Removable
         );
-        let wished = if pool_finalizer::holds(pool) { 0 } else { pool.spec.replicas };
+        let wished = if deleted_pools::is_deleted(pool) { 0 } else { pool.spec.replicas };
         if loses_role || facts.nodes.len() > usize::try_from(wished).unwrap_or(0) {
             return true;
         }

@@ -11,9 +11,9 @@ use kube_core::ResourceExt;
 
 use super::wanted::WantedPool;
 use super::{Findings, resources, storage, text};
-use crate::kafka::cluster::{JvmOptions, Pool, VolumeRemoval, Warning};
+use crate::kafka::cluster::{JvmOptions, Pool, PoolOrigin, VolumeRemoval, Warning};
 use crate::kafka::older::{fields, implied};
-use crate::kafka::transitions::{node_ids, pool_finalizer};
+use crate::kafka::transitions::{deleted_pools, node_ids};
 
 /// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub(super) fn read(
@@ -32,8 +32,9 @@ pub(super) fn read(
             "is empty: write [broker], [controller] or [controller, broker]",
         );
     }
-    // A pool that is deleted and waits for its nodes wants none.
-    let replicas = if pool_finalizer::holds(raw) { Some(0) } else { usize::try_from(raw.spec.replicas).ok() };
+    // A pool that is deleted wants no nodes.
+    let replicas =
+        if deleted_pools::is_deleted(raw) { Some(0) } else { usize::try_from(raw.spec.replicas).ok() };
     if replicas.is_none() {
         findings.problem(
             format!("{path} spec.replicas"),
@@ -53,7 +54,7 @@ pub(super) fn read(
     let asks = |role| raw.spec.roles.contains(&role);
     let pool = Pool {
         uid: raw.uid().unwrap_or_default(),
-        implied: implied::is_implied(raw),
+        origin: origin(raw),
         generation: raw.metadata.generation,
         labels,
         controller: asks(ProcessRole::Controller),
@@ -79,6 +80,18 @@ pub(super) fn read(
         name,
     };
     WantedPool { pool, storage, replicas, next, remove }
+}
+
+fn origin(raw: &KafkaNodePool) -> PoolOrigin {
+    if implied::is_implied(raw) {
+        PoolOrigin::Implied
+    } else if deleted_pools::is_remembered(raw) {
+        PoolOrigin::Deleted
+    } else if deleted_pools::is_deleted(raw) {
+        PoolOrigin::Terminating
+    } else {
+        PoolOrigin::Resource
+    }
 }
 
 /// The ids that an annotation of a pool lists.

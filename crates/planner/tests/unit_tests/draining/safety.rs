@@ -29,6 +29,10 @@ fn a_pool_that_is_deleted_is_not_let_go_of_before_kafka_has_said_that_it_knows_n
     drained.world.observed.view.as_mut().unwrap().registered_brokers.insert(0);
     assert!(drained.plan().finalizers.is_empty(), "Kafka knows it");
     drained.world.observed.view.as_mut().unwrap().registered_brokers.remove(&0);
+    let plan = drained.plan();
+    let claim = plan.delete.iter().any(|deletion| deletion.object.name == "data-0-my-a-0");
+    assert_eq!((claim, plan.finalizers.len()), (true, 0), "the claim goes first");
+    drained.world.apply(&plan);
     assert_eq!(drained.plan().finalizers.len(), 1);
     // Who takes the loss lets go of it.
     let mut other = Drained::start();

@@ -1,0 +1,156 @@
+//! KafkaNodePools that are gone while their nodes hold replicas: the pod set remembers what the nodes are.
+
+use std::sync::Arc;
+
+use api::KafkaNodePool;
+use planner::kafka::plan::Plan;
+use serde_json::json;
+
+use super::{A, Drained, listed, moves};
+use crate::common::{object, warning_with};
+
+const REASON: &str = "PodsWithoutNodePool";
+
+/// A user deletes pool `a`, and nothing holds it.
+fn delete(drained: &mut Drained) -> Arc<KafkaNodePool> {
+    drained.world.observed.deleted_pools.insert("a".to_owned());
+    drained.world.observed.pools.remove(A)
+}
+
+fn deleted(plan: &Plan) -> Vec<&str> {
+    plan.delete.iter().map(|deletion| deletion.object.name.as_str()).collect()
+}
+
+fn owners(plan: &Plan, kind: &str, name: &str) -> Vec<String> {
+    let owners = object(plan, kind, name)["metadata"]["ownerReferences"].as_array().unwrap();
+    owners.iter().map(|owner| owner["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn its_nodes_stay_as_they_are_while_they_hold_replicas_and_the_status_says_what_to_do() {
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[0, 1]]);
+    // All that a pool hands on to its nodes.
+    drained.world.pool(A, |pool| {
+        pool["metadata"]["labels"]["team"] = json!("orders");
+        pool["spec"]["resources"] = json!({"requests": {"memory": "2Gi"}});
+        pool["spec"]["jvmOptions"] = json!({"-Xmx": "1g"});
+        pool["spec"]["template"] = json!({"pod": {"metadata": {"annotations": {"a": "b"}}}});
+    });
+    drained.pass();
+    // It restarts for that.
+    drained.world.observed.pods.remove("my-a-0");
+    drained.pass();
+    let plan = drained.pass();
+    assert_eq!(plan.roll.wanted.len(), 0);
+    assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), ["KafkaNodePool", "Kafka"], "neither takes it along");
+    assert_eq!(owners(&plan, "PersistentVolumeClaim", "data-0-my-a-0"), ["KafkaNodePool", "Kafka"]);
+    delete(&mut drained);
+    for _ in 0..3 {
+        let plan = drained.pass();
+        assert_eq!(
+            (deleted(&plan), plan.roll.wanted.len(), plan.calls.len()),
+            (vec![], 0, 0),
+            "{:?}",
+            plan.calls
+        );
+        assert!(listed(&plan).contains(&0) && !plan.status.pools.contains_key("a"));
+        assert!(plan.finalizers.iter().all(|change| change.object.name != "a"));
+        assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), ["Kafka"]);
+        let said = warning_with(&plan, REASON).unwrap();
+        assert!(said.contains("KafkaNodePool a was deleted, and its nodes 0 leave when"), "{said}");
+        let held = warning_with(&plan, "ScaleDownPreventionCheck").unwrap();
+        assert!(held.contains("brokers 0 hold replicas") && held.contains("\"true\" on the Kafka"), "{held}");
+    }
+}
+
+#[test]
+fn they_are_emptied_when_the_kafka_resource_asks_for_it_and_nothing_is_left_of_the_pool() {
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[0, 1]]);
+    // What the pool said then, nobody can take back now.
+    drained.annotate(A, &json!({"kastellan.io/drain-nodes": "false"}));
+    drained.pass();
+    delete(&mut drained);
+    assert_eq!(moves(&drained.pass()), 0);
+    drained
+        .world
+        .kafka(|kafka| kafka["metadata"]["annotations"] = json!({"kastellan.io/drain-nodes": "true"}));
+    let mut gone = Vec::new();
+    for _ in 0..30 {
+        let plan = drained.pass();
+        gone.extend(plan.delete.iter().map(|deletion| deletion.object.name.clone()));
+        if !plan.apply.iter().any(|write| write.reference.name == "my-a") {
+            assert_eq!(warning_with(&plan, REASON), None);
+        }
+        drained.kafka.arrive(1);
+    }
+    assert!(drained.kafka.is_free() && !drained.kafka.holders().contains(&0));
+    let observed = &drained.world.observed;
+    assert!(!observed.pods.contains_key("my-a-0") && !observed.pod_sets.contains_key("my-a"), "{gone:?}");
+    assert!(!observed.claims.contains_key("data-0-my-a-0"), "deleteClaim: true");
+    let place = |name: &str| gone.iter().position(|one| one == name).unwrap();
+    assert!(place("data-0-my-a-0") < place("my-a"), "the pod set is what remembers: {gone:?}");
+    drained.world.observed.deleted_pools.clear();
+    let plan = drained.pass();
+    assert!(plan.delete.is_empty() && plan.held.is_empty() && warning_with(&plan, REASON).is_none());
+}
+
+#[test]
+fn empty_nodes_leave_without_further_ado() {
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[2, 1]]);
+    drained.pass();
+    delete(&mut drained);
+    for _ in 0..6 {
+        drained.pass();
+    }
+    let observed = &drained.world.observed;
+    assert!(!observed.pods.contains_key("my-a-0") && !observed.pod_sets.contains_key("my-a"));
+}
+
+#[test]
+fn while_kafka_does_not_answer_nothing_is_given_up() {
+    let mut drained = Drained::start();
+    drained.pass();
+    delete(&mut drained);
+    drained.world.observed.view = None;
+    let plan = drained.world.plan();
+    assert_eq!((deleted(&plan), listed(&plan).contains(&0)), (vec![], true));
+}
+
+#[test]
+fn a_pool_that_comes_back_gets_its_nodes_and_restarts_nothing() {
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[0, 1]]);
+    drained.pass();
+    let pool = delete(&mut drained);
+    drained.pass();
+    let mut again = serde_json::to_value(pool.as_ref()).unwrap();
+    again["metadata"]["uid"] = json!("uid-of-the-next");
+    again.as_object_mut().unwrap().remove("status");
+    drained.world.observed.pools.insert(A, Arc::new(serde_json::from_value(again).unwrap()));
+    drained.world.observed.deleted_pools.clear();
+    let plan = drained.pass();
+    assert_eq!((warning_with(&plan, REASON), deleted(&plan), plan.roll.wanted.len()), (None, vec![], 0));
+    assert_eq!(
+        object(&plan, "StrimziPodSet", "my-a")["metadata"]["ownerReferences"][0]["uid"],
+        "uid-of-the-next"
+    );
+    assert!(listed(&plan).contains(&0) && plan.held.is_empty(), "{:?}", plan.held);
+}
+
+#[test]
+fn a_storage_that_was_refused_is_not_what_the_nodes_have() {
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[0, 1]]);
+    drained.world.pool(A, |pool| pool["spec"]["storage"] = json!({"type": "ephemeral"}));
+    assert!(warning_with(&drained.pass(), "KafkaStorage").is_some());
+    delete(&mut drained);
+    let plan = drained.pass();
+    assert_eq!((warning_with(&plan, "KafkaStorage"), plan.roll.wanted.len()), (None, 0));
+    assert_eq!(
+        object(&plan, "PersistentVolumeClaim", "data-0-my-a-0")["spec"]["resources"]["requests"]["storage"],
+        "1Gi"
+    );
+}
