@@ -102,6 +102,10 @@ pub mod reasons {
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
     /// Controllers lose their votes, because they are to leave, and something is waited for.
     pub const CONTROLLER_REMOVAL: &str = "ControllerRemoval";
+    /// A pool that is gone has nodes.
+    pub const PODS_WITHOUT_NODE_POOL: &str = "PodsWithoutNodePool";
+    /// A KafkaNodePool has more than can be remembered of it.
+    pub const POOL_TOO_LARGE: &str = "NodePoolTooLarge";
     /// Partitions are moved off nodes that are to leave.
     pub const NODES_DRAIN: &str = "NodesDrain";
     /// A volume that a pool no longer asks for stays, because it holds something, or may.

@@ -5,10 +5,11 @@ pub(crate) mod driver;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{KafkaNodePool, StrimziPodSet, names};
+use api::{KafkaNodePool, StrimziPodSet, labels, names};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use operator_runtime::apply::{Applier, ApplyError};
-use operator_runtime::watch::ObjectRef;
+use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka::transitions::deleted_pools;
 use planner::kafka::transitions::membership::{self, Membership, Surroundings};
 
@@ -56,25 +57,32 @@ pub(crate) fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
 /// The pools of a cluster that are gone while a pod set of it remembers them; `None`: the cache is behind, and lacks one that is there. To take
 /// such a one for deleted would take the votes of its controllers away.
 pub(crate) async fn deleted(
-    caches: &Caches,
+    cache: &Cache<KafkaNodePool>,
     applier: &Applier,
     cluster: &ObjectRef,
     pools: &Pools,
     pod_sets: &BTreeMap<String, Arc<StrimziPodSet>>,
 ) -> Result<Option<BTreeSet<String>>, ApplyError> {
     let mut found = BTreeSet::new();
-    for set in pod_sets.values() {
-        let Some(name) = deleted_pools::remembered_name(set).filter(|name| !pools.own.contains_key(*name))
-        else {
-            continue;
-        };
+    for (set_name, set) in pod_sets {
+        let is_lost =
+            |name: &&str| *set_name == names::pod_set(&cluster.name, name) && !pools.own.contains_key(*name);
+        let Some(name) = deleted_pools::remembered_name(set).filter(is_lost) else { continue };
         let key = ObjectRef::new(&cluster.namespace, name);
-        let is_there = match caches.pools.get(&key) {
-            // Another cluster may have one of this name by now.
-            Some(pool) => is_of(set, &pool),
-            None if caches.pools.unreadable(&key).is_some() => true,
-            None if applier.metadata::<KafkaNodePool>(&key).await?.is_some() => return Ok(None),
-            None => false,
+        let unreadable = cache.unreadable(&key);
+        // Another cluster may have one of this name by now. Of one that cannot be read its label tells.
+        let is_own = |metadata: &ObjectMeta| {
+            let label = metadata.labels.as_ref().and_then(|all| all.get(labels::CLUSTER));
+            label == Some(&cluster.name) || is_owned(set, metadata.uid.as_deref())
+        };
+        let is_there = match (cache.get(&key), unreadable) {
+            (Some(pool), _) => is_of(set, &pool),
+            (None, Some(unreadable)) => is_own(&unreadable.metadata),
+            (None, None) if applier.metadata::<KafkaNodePool>(&key).await?.is_some() => {
+                tracing::warn!(cluster = %cluster, pool = name, "the cache of node pools is behind, and nothing is decided without it");
+                return Ok(None);
+            }
+            (None, None) => false,
         };
         if !is_there {
             found.insert(name.to_owned());
@@ -132,7 +140,13 @@ fn has_nodes_in(caches: &Caches, pool: &KafkaNodePool, cluster: &ObjectRef) -> b
 
 /// Whether a pod set holds nodes of a pool.
 fn is_of(set: &StrimziPodSet, pool: &KafkaNodePool) -> bool {
-    let owners = set.metadata.owner_references.iter().flatten();
-    !set.spec.pods.is_empty()
-        && owners.into_iter().any(|owner| Some(&owner.uid) == pool.metadata.uid.as_ref())
+    !set.spec.pods.is_empty() && is_owned(set, pool.metadata.uid.as_deref())
 }
+
+fn is_owned(set: &StrimziPodSet, uid: Option<&str>) -> bool {
+    set.metadata.owner_references.iter().flatten().any(|owner| Some(owner.uid.as_str()) == uid)
+}
+
+#[cfg(test)]
+#[path = "node_pools_tests.rs"]
+mod tests;

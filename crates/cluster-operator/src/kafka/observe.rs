@@ -70,7 +70,7 @@ impl Observer {
         // Whose a pool is depends on them too: held from here on, each is decoded once.
         let pod_sets = self.caches.pod_sets_of(&owner);
         let pools = node_pools::of_cluster(&self.caches, key);
-        let deleted = node_pools::deleted(&self.caches, &self.applier, key, &pools, &pod_sets).await?;
+        let deleted = node_pools::deleted(&self.caches.pools, &self.applier, key, &pools, &pod_sets).await?;
         let Some(deleted_pools) = deleted else { return Ok(None) };
         let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
         let pods = self.caches.pods_of(&owner);

@@ -92,7 +92,7 @@ async fn a_deleted_cluster_leaves_nothing_but_the_volumes_to_keep_and_another_on
 
     world.delete("Kafka", "c").await;
     released(&world, "orders").await;
-    // Claims are data: they go with the pool that they belong to.
+    // Claims are data: they go with the last of cluster and pool.
     only_claims(&world, "c", &[0, 1]).await;
     world.delete("KafkaNodePool", "dual").await;
     only_claims(&world, "c", &[0]).await;

@@ -2,12 +2,13 @@
 //! while it is not known that they are empty.
 
 use kube::ResourceExt;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
+use test_support::wait;
 
 use crate::deletion::collect;
-use crate::world::{World, condition, kafka, pool};
+use crate::world::{DEADLINE, World, condition, kafka, pool};
 
 const FINALIZER: &str = "kastellan.io/drain-nodes";
 
@@ -29,6 +30,19 @@ fn is_left(kafka: &DynamicObject, pool: &str) -> bool {
     let warning = condition(kafka, "Warning", "PodsWithoutNodePool");
     let begin = format!("KafkaNodePool {pool} was deleted");
     warning.is_some_and(|warning| warning["message"].as_str().unwrap().starts_with(&begin))
+}
+
+/// The cluster has been there once, as its status remembers: its Kafka does not answer just now.
+async fn has_formed(world: &World) {
+    let remembers = || async {
+        // A pass may write the status at the same time.
+        let status = json!({"status": {"clusterId": "6jXn3VIUQHqjH6j2AYpKxw"}});
+        let (parameters, patch) = (PatchParams::default(), Patch::Merge(status));
+        world.api("Kafka").patch_status("c", &parameters, &patch).await.unwrap();
+        world.has_it_looked_at(&world.api("Kafka"), "c").await;
+        world.get("Kafka", "c").await.data["status"]["clusterId"].as_str().map(drop)
+    };
+    wait::until(DEADLINE, "the status has the cluster id", remembers).await.unwrap();
 }
 
 fn has_finalizer(object: &DynamicObject) -> bool {
@@ -53,6 +67,9 @@ async fn a_pool_that_is_deleted_waits_for_its_nodes_only_where_that_was_asked_fo
     for pool in ["e", "f"] {
         world.until("KafkaNodePool", pool, "has the finalizer", has_finalizer).await;
     }
+    has_formed(&world).await;
+    let both = |set: &DynamicObject| set.owner_references().len() == 2;
+    world.until("StrimziPodSet", "c-g", "belongs to both", both).await;
     assert!(!has_finalizer(&world.get("KafkaNodePool", "g").await));
 
     // Without the annotation it goes at once, and its node when the user takes the loss.
@@ -110,6 +127,7 @@ async fn a_pool_that_is_deleted_in_whatever_way_takes_no_node_along_and_gets_its
     let world = World::start("left").await;
     collect(&world);
     world.usual("c").await;
+    has_formed(&world).await;
     let uids = async || {
         let mut uids = Vec::new();
         for (kind, name) in [("StrimziPodSet", "c-dual"), ("PersistentVolumeClaim", "data-0-c-dual-1")] {
@@ -122,6 +140,8 @@ async fn a_pool_that_is_deleted_in_whatever_way_takes_no_node_along_and_gets_its
         uids
     };
     let before = uids().await;
+    let both = |set: &DynamicObject| set.owner_references().len() == 2;
+    world.until("StrimziPodSet", "c-dual", "belongs to both", both).await;
     let ways = [DeleteParams::background(), DeleteParams::foreground(), DeleteParams::orphan()];
     for way in ways {
         world.api("KafkaNodePool").delete("dual", &way).await.unwrap();
@@ -137,7 +157,6 @@ async fn a_pool_that_is_deleted_in_whatever_way_takes_no_node_along_and_gets_its
         world.apply(&pool("c", "dual", 3)).await;
         let is_told = |kafka: &DynamicObject| condition(kafka, "Warning", "PodsWithoutNodePool").is_none();
         world.until("Kafka", "c", "says nothing of it any more", is_told).await;
-        let both = |set: &DynamicObject| set.owner_references().len() == 2;
         world.until("StrimziPodSet", "c-dual", "belongs to both", both).await;
         assert_eq!(uids().await, before, "{way:?}");
     }

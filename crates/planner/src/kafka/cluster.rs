@@ -47,7 +47,7 @@ pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::operator_rolls::OperatorRolls;
-pub use self::pool::{Pool, PoolOrigin};
+pub use self::pool::{Pool, PoolOrigin, PoolOwner};
 pub use self::port_template::PortTemplate;
 pub use self::quotas::{FreeSpace, Quotas, QuotasPlugIn, Rate};
 pub(crate) use self::storage::{DATA_MOUNT, jbod};
@@ -177,14 +177,14 @@ impl Cluster {
         Owner::new::<Kafka>(&self.name, &self.namespace, &self.uid, &self.labels)
     }
 
-    /// What the objects of a pool belong to: the pool and the cluster, so that neither takes them along. Of a pool that is being deleted, in
-    /// the foreground for instance, Kubernetes waits for its objects.
+    /// What the objects of a pool belong to.
     pub fn owner_of_pool(&self, pool: &Pool) -> Owner {
-        if pool.origin != PoolOrigin::Resource {
-            return self.owner();
+        let owner = || Owner::new::<KafkaNodePool>(&pool.name, &self.namespace, &pool.uid, &pool.labels);
+        match pool.owner {
+            PoolOwner::Pool => owner(),
+            PoolOwner::PoolAndCluster => owner().beside(&self.owner()),
+            PoolOwner::Cluster => self.owner(),
         }
-        Owner::new::<KafkaNodePool>(&pool.name, &self.namespace, &pool.uid, &pool.labels)
-            .beside(&self.owner())
     }
 
     /// All nodes in the order of the pools and ids.

@@ -251,9 +251,9 @@ impl Draft<'_> {
             let volumes = self.volumes.remembered.get(&pool.name);
             let let_go_for = self.hold.memory(self.observed, &cluster.pod_set_name(pool));
             let quotas = self.quotas.remembered;
-            let node_pool = deleted_pools::memory(pool, self.observed);
+            let node_pool = pool.remembered.clone();
             let memory = Memory { quotas, own_options, drained, volumes, let_go_for, node_pool };
-            if !deleted_pools::is_over(cluster, pool, self.observed) {
+            if !pool_finalizer::is_over(cluster, pool, self.observed) {
                 self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), memory));
             }
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));

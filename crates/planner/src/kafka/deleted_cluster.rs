@@ -2,7 +2,7 @@
 //!
 //! Kubernetes collects what the Kafka resource owns. What its pools own is left, because pools stay; so are objects
 //! outside the namespace, which nothing there can own, and the finalizers of topics, whose operator goes as well.
-//! Claims are data: those of a pool stay as long as the pool does, and go with it, by Kubernetes, where it owns them.
+//! Claims are data: those of a pool stay as long as the pool does, and go with the last of both, by Kubernetes, where they own them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

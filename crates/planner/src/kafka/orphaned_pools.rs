@@ -1,15 +1,13 @@
-//! Node pools that were deleted, and of which nothing tells what their nodes are: the pod set remembers only what is not too large
-//! ([`deleted_pools`](super::transitions::deleted_pools)). Their pods run on, because nothing is given up that nobody asked for; but nobody looks after
-//! them either, so the status says so until the pool is there again or its pod set gone.
+//! Node pools that were deleted without their objects (`--cascade=orphan`), and of which nothing tells what their nodes are: they were too large to be
+//! remembered ([`deleted_pools`](super::transitions::deleted_pools)). Their pods run on, because nothing is given up that nobody asked for; but nobody
+//! looks after them either, so the status says so until the pool is there again or its pod set gone.
 
+use api::conditions::reasons;
 use api::{StrimziPodSet, kinds, labels, names};
 use kube_core::ResourceExt;
 
 use super::cluster::{Cluster, Warning};
 use super::observed::Observed;
-
-/// Reason of the warning.
-const REASON: &str = "PodsWithoutNodePool";
 
 /// A warning for each pod set that lost its pool.
 pub(super) fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
@@ -32,11 +30,12 @@ fn is_alone(set: &StrimziPodSet) -> bool {
 fn warning(name: &str, set: &StrimziPodSet) -> Warning {
     let pool = set.labels().get(labels::POOL_NAME).map_or("", String::as_str);
     Warning {
-        reason: REASON.to_owned(),
+        reason: reasons::PODS_WITHOUT_NODE_POOL.to_owned(),
         message: format!(
             "StrimziPodSet {name} lost its KafkaNodePool {pool}, and does not say what its nodes are: its {} pods run on, and are \
              neither restarted nor changed, and get no new certificates; create the KafkaNodePool again, with the same \
-             roles and storage, to have them looked after, or move their partitions away and delete the StrimziPodSet",
+             roles and storage, to have them looked after, or, if none is a controller, move their partitions away and delete the \
+             StrimziPodSet",
             set.spec.pods.len()
         ),
     }

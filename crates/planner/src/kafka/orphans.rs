@@ -134,7 +134,7 @@ fn mounts(pod: &Pod, claim: &str) -> bool {
 }
 
 /// Whether a claim is to go with its node and the node left the cluster for good, or stays and has lost the volume: Kafka
-/// said that it does not know the node any more. What a pool owns that was deleted goes with it, by Kubernetes.
+/// said that it does not know the node any more.
 fn is_given_up(cluster: &Cluster, observed: &Observed, name: &str) -> bool {
     let Some(claim) = observed.claims.get(name) else { return false };
     if !annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM) {

@@ -166,3 +166,28 @@ fn a_pool_whose_set_is_gone_keeps_its_nodes_and_addresses_while_kafka_is_silent(
     world.observed.view = Some(view);
     assert_eq!(pods(&world.plan()), before, "Kafka knows them, and that they hold replicas");
 }
+
+#[test]
+fn a_pool_with_the_name_of_an_implied_one_that_is_deleted_is_that_one_again_or_leaves_when_others_have_its_role()
+ {
+    let storage = json!({"type": "persistent-claim", "size": "10Gi"});
+    for others in [false, true] {
+        let mut world = world();
+        world.settle();
+        add_pool(&mut world, real_pool("kafka", &["broker"], 3, &storage));
+        if others {
+            add_pool(&mut world, real_pool("large", &["broker"], 1, &storage));
+        }
+        world.settle();
+        let before = pods(&world.plan());
+        world.observed.pools.retain(|pool| pool.metadata.name.as_deref() != Some("kafka"));
+        world.observed.deleted_pools.insert("kafka".to_owned());
+        let holders = (0..3).collect();
+        world.observed.view.as_mut().unwrap().brokers_with_replicas = Some(holders);
+        let plan = world.plan();
+        assert_eq!(pods(&plan), before, "nobody leaves: {:#}", kafka_status(&plan));
+        assert!(plan.delete.is_empty(), "{:?}", plan.delete);
+        let said = serde_json::to_string(&kafka_status(&plan)).unwrap();
+        assert_eq!(said.contains("KafkaNodePool kafka was deleted"), others, "{said}");
+    }
+}

@@ -1,8 +1,8 @@
-//! A node pool that was deleted, and of which the pod set remembers nothing: it was too large.
+//! A node pool that was too large to be remembered, and was deleted with `--cascade=orphan`.
 
 use std::sync::Arc;
 
-use crate::common::{World, warning_with};
+use crate::common::{World, pool_status, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::json;
 
@@ -13,14 +13,14 @@ fn settled() -> World {
     brokers["metadata"]["name"] = json!("brokers");
     brokers["metadata"]["uid"] = json!("uid-of-brokers");
     brokers["spec"]["roles"] = json!(["broker"]);
-    let large = "x".repeat(140_000);
+    let large = "x".repeat(70_000);
     brokers["spec"]["template"] = json!({"pod": {"metadata": {"annotations": {"large": large}}}});
     world.observed.pools.insert(0, Arc::new(serde_json::from_value(brokers).unwrap()));
     world.settle();
     world
 }
 
-/// What Kubernetes does to the objects of a pool that is deleted, and to the pool.
+/// What Kubernetes does to the objects of a pool that is deleted so, and to the pool.
 fn orphan(world: &mut World) -> Arc<api::KafkaNodePool> {
     let pool = world.observed.pools.remove(0);
     world.observed.deleted_pools.insert("brokers".to_owned());
@@ -49,7 +49,10 @@ fn deleted(plan: &Plan) -> Vec<&str> {
 #[test]
 fn its_pods_run_on_and_the_status_says_that_nobody_looks_after_them() {
     let mut world = settled();
-    assert_eq!(warning_with(&world.plan(), "PodsWithoutNodePool"), None);
+    let plan = world.plan();
+    assert_eq!(warning_with(&plan, "PodsWithoutNodePool"), None);
+    let too_large = pool_status(&plan, "brokers")["conditions"].to_string();
+    assert!(too_large.contains("its nodes go with it when it is deleted"), "{too_large}");
     let before: Vec<String> = world.observed.pods.keys().cloned().collect();
     orphan(&mut world);
     let mut plan = world.plan();

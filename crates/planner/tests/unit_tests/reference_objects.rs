@@ -205,11 +205,12 @@ fn rights(rules: &Value) -> BTreeSet<String> {
     all
 }
 
-/// The owners, but the cluster that owns the objects of its pools, too, so that nodes do not go with their pool: docs/differences.md.
+/// The owners, but, once the quorum has formed, the cluster that owns the objects of its pools, too, so that nodes do not go with their pool: docs/differences.md.
 fn owners(object: &Value) -> Value {
     let mut all = object["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    let cluster = object["metadata"]["labels"]["strimzi.io/cluster"].clone();
     if all.iter().any(|owner| owner["kind"] == "KafkaNodePool") {
-        all.retain(|owner| owner["kind"] != "Kafka");
+        all.retain(|owner| owner["kind"] != "Kafka" || owner["name"] != cluster);
     }
     let texts = all.iter().map(|owner| {
         let text = |key: &str| owner[key].as_str().unwrap().to_owned();

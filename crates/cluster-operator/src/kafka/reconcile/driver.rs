@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::kafka::status::KafkaStatus;
-use api::{Kafka, KafkaNodePool, names};
+use api::{Kafka, KafkaNodePool};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
+use operator_runtime::memory;
 use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::Reconciler;
@@ -28,7 +29,6 @@ use planner::kafka::config::live::memory::{OptionChange, RefusedLevel};
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::plan_size::{PlanSize, WrittenSize};
-use planner::kafka::transitions::deleted_pools;
 use planner::kafka::unplanned::Unplanned;
 use planner::view::is_paused;
 
@@ -113,10 +113,11 @@ impl Kind for Reconciler {
         // Pools that an older resource implies have nodes too, and so have those that are gone.
         observed.prepare(clock::now());
         let of_pool = |pool: &Arc<KafkaNodePool>| {
-            let pool = ObjectRef::new(&key.namespace, pool.name_any());
-            let set = observed.pod_sets.get(&names::pod_set(&key.name, &pool.name));
-            let remembered = set.map_or(0, |set| deleted_pools::bytes(set));
-            (pool.name.clone(), self.caches.pools.bytes_when_read(&pool).max(remembered))
+            let of_cache =
+                self.caches.pools.bytes_when_read(&ObjectRef::new(&key.namespace, pool.name_any()));
+            // Some that have nodes are no objects.
+            let bytes = if of_cache == 0 { memory::size_of(&**pool) } else { of_cache };
+            (pool.name_any(), bytes)
         };
         let written = WrittenSize {
             kafka: self.caches.kafkas.bytes_when_read(key) + referred,

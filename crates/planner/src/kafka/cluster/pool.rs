@@ -20,6 +20,10 @@ pub struct Pool {
     pub uid: String,
     /// Where what is known of it comes from.
     pub origin: PoolOrigin,
+    /// What its objects belong to.
+    pub owner: PoolOwner,
+    /// What its pod set is to remember of the KafkaNodePool.
+    pub remembered: Option<String>,
     /// `metadata.generation`, for the status.
     pub generation: Option<i64>,
     /// Its labels, without those that are not passed on.
@@ -63,18 +67,27 @@ pub struct Pool {
 pub enum PoolOrigin {
     /// Its KafkaNodePool.
     Resource,
-    /// Its KafkaNodePool, which is being deleted: the nodes are to leave.
-    Terminating,
     /// What its pod set remembers of a KafkaNodePool that is gone: the nodes are to leave.
     Deleted,
     /// The Kafka resource, and no KafkaNodePool.
     Implied,
 }
 
+/// What the objects of a pool belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolOwner {
+    /// The KafkaNodePool: they go with it.
+    Pool,
+    /// The KafkaNodePool and the Kafka resource: they go with the last of both.
+    PoolAndCluster,
+    /// The Kafka resource: there is no KafkaNodePool, or Kubernetes takes it out of its objects, or waits until no object names it.
+    Cluster,
+}
+
 impl PoolOrigin {
     /// Whether there is a KafkaNodePool, which has a status.
     pub fn has_resource(self) -> bool {
-        matches!(self, Self::Resource | Self::Terminating)
+        self == Self::Resource
     }
 }
 

@@ -14,7 +14,7 @@ use crate::kafka::cluster::{Cluster, Node, PoolOrigin, VolumeKind};
 /// The request of a claim that says how large it is.
 pub(crate) const STORAGE: &str = "storage";
 
-/// One claim for each persistent volume of the node. It goes with the pool only when the user said so.
+/// One claim for each persistent volume of the node. It goes with its node only when the user said so.
 pub(crate) fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolumeClaim>> {
     let pod = cluster.pod_name(node);
     let owner = cluster.owner_of_pool(node.pool);

@@ -67,6 +67,13 @@ fn add_to(kafka: &Kafka, observed: &mut Observed) {
     observed.pools.sort_by_key(|pool| pool.name_any());
 }
 
+/// Whether [`add`] is to add a pool of this name.
+pub(crate) fn is_to_be_added(observed: &Observed, name: &str) -> bool {
+    let Some(kafka) = observed.kafka.as_deref() else { return false };
+    let has = |name: &str, role: ProcessRole| has_nodes(observed, &kafka.name_any(), name, role);
+    of(kafka, &observed.pools, has).iter().any(|pool| pool.name_any() == name)
+}
+
 /// The pools that a Kafka resource implies beside the objects that are there. `has_nodes` says whether an implied pool has some.
 pub fn of(
     kafka: &Kafka,

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use objects::quantity::Quantity;
 use serde::{Deserialize, Serialize};
 
+use super::deleted_pools;
 use crate::findings::Warning;
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Pool};
@@ -62,10 +63,13 @@ pub(crate) struct DrainPlan {
 }
 
 /// Whether an annotation asks for nodes of a pool, or volumes of them, to be emptied before they leave. What the pool says counts before
-/// what the Kafka resource says.
+/// what the Kafka resource says, as long as there is one on which it can be changed.
 pub fn is_asked(kafka: &Kafka, pool: &KafkaNodePool, annotation: &str) -> bool {
-    let own = pool.metadata.annotations.as_ref().filter(|all| all.contains_key(annotation));
-    annotations::is_true(own.or(kafka.metadata.annotations.as_ref()), annotation)
+    let says =
+        |all: &Option<BTreeMap<String, String>>| all.as_ref().is_some_and(|all| all.contains_key(annotation));
+    let (of_pool, of_kafka) = (&pool.metadata.annotations, &kafka.metadata.annotations);
+    let counts = says(of_pool) && !(deleted_pools::is_remembered(pool) && says(of_kafka));
+    annotations::is_true(if counts { of_pool.as_ref() } else { of_kafka.as_ref() }, annotation)
 }
 
 /// What the pod sets remember, by the name of the pod set. A pod set that cannot be read remembers nothing.

@@ -7,6 +7,7 @@ use api::{KafkaNodePool, annotations, kinds, names};
 use jiff::Timestamp;
 use kube_core::ResourceExt;
 
+use super::deleted_pools;
 use super::departure::Departure;
 use super::drain;
 use super::leaving::{Hold, Replicas, list};
@@ -18,7 +19,7 @@ use super::size::{self, MAX_CONTROLLERS, Size};
 use super::volume_removal::{self, Change, Cordons};
 use super::volumes::{self, Volumes};
 use crate::findings::{Findings, Held, HeldPart};
-use crate::kafka::cluster::Pool;
+use crate::kafka::cluster::{Pool, PoolOrigin};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::WantedPool;
@@ -213,14 +214,24 @@ impl Settler<'_> {
         }
         pool.waits_for = say_scaling(&pool, &scaling, findings);
         self.volumes(wanted, &mut pool, findings);
+        let raw =
+            self.raw(&pool.name).filter(|_| pool.origin != PoolOrigin::Implied && self.quorum.has_existed());
+        if let Some(raw) = raw {
+            deleted_pools::protect(&mut pool, raw);
+        }
         pool
+    }
+
+    fn raw(&self, pool: &str) -> Option<&KafkaNodePool> {
+        self.observed.pools.iter().find(|raw| raw.name_any() == pool).map(AsRef::as_ref)
     }
 
     /// Whether nodes of a pool that are to leave are emptied first.
     fn drains(&self, pool: &str) -> bool {
-        let raw = self.observed.pools.iter().find(|raw| raw.name_any() == pool);
         let kafka = self.observed.kafka.as_deref();
-        kafka.zip(raw).is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw, annotations::DRAIN_NODES))
+        kafka
+            .zip(self.raw(pool))
+            .is_some_and(|(kafka, raw)| drain::is_asked(kafka, raw, annotations::DRAIN_NODES))
     }
 
     /// Whether the nodes are controllers, whether they are brokers, and which are to be controllers no longer.

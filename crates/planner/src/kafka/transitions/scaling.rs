@@ -221,7 +221,7 @@ pub fn needs_replicas(observed: &Observed) -> bool {
             roles::broker(broker, &facts, Replicas::unknown()),
             roles::RoleChange::HeldBack(_) | roles::RoleChange::Removable
         );
-        let wished = if deleted_pools::is_deleted(pool) { 0 } else { pool.spec.replicas };
+        let wished = if deleted_pools::is_terminating(pool) { 0 } else { pool.spec.replicas };
         if loses_role || facts.nodes.len() > usize::try_from(wished).unwrap_or(0) {
             return true;
         }

@@ -11,9 +11,9 @@ use kube_core::ResourceExt;
 
 use super::wanted::WantedPool;
 use super::{Findings, resources, storage, text};
-use crate::kafka::cluster::{JvmOptions, Pool, PoolOrigin, VolumeRemoval, Warning};
+use crate::kafka::cluster::{JvmOptions, Pool, PoolOrigin, PoolOwner, VolumeRemoval, Warning};
 use crate::kafka::older::{fields, implied};
-use crate::kafka::transitions::{deleted_pools, node_ids};
+use crate::kafka::transitions::{deleted_pools, node_ids, pool_finalizer};
 
 /// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub(super) fn read(
@@ -23,8 +23,9 @@ pub(super) fn read(
     max_ids: usize,
     findings: &mut Findings,
 ) -> WantedPool {
-    let name = raw.name_any();
-    let path = format!("KafkaNodePool {name}");
+    let (name, origin) = (raw.name_any(), origin(raw));
+    let note = if origin == PoolOrigin::Deleted { " (deleted: create it again to correct it)" } else { "" };
+    let path = format!("KafkaNodePool {name}{note}");
     let mut warnings = fields::of_pool(raw);
     if raw.spec.roles.is_empty() {
         findings.problem(
@@ -34,7 +35,7 @@ pub(super) fn read(
     }
     // A pool that is deleted wants no nodes.
     let replicas =
-        if deleted_pools::is_deleted(raw) { Some(0) } else { usize::try_from(raw.spec.replicas).ok() };
+        if deleted_pools::is_terminating(raw) { Some(0) } else { usize::try_from(raw.spec.replicas).ok() };
     if replicas.is_none() {
         findings.problem(
             format!("{path} spec.replicas"),
@@ -54,7 +55,13 @@ pub(super) fn read(
     let asks = |role| raw.spec.roles.contains(&role);
     let pool = Pool {
         uid: raw.uid().unwrap_or_default(),
-        origin: origin(raw),
+        origin,
+        // As long as nothing is there that could be lost.
+        owner: match origin {
+            PoolOrigin::Resource if !pool_finalizer::is_released(raw) => PoolOwner::Pool,
+            _ => PoolOwner::Cluster,
+        },
+        remembered: None,
         generation: raw.metadata.generation,
         labels,
         controller: asks(ProcessRole::Controller),
@@ -87,8 +94,6 @@ fn origin(raw: &KafkaNodePool) -> PoolOrigin {
         PoolOrigin::Implied
     } else if deleted_pools::is_remembered(raw) {
         PoolOrigin::Deleted
-    } else if deleted_pools::is_deleted(raw) {
-        PoolOrigin::Terminating
     } else {
         PoolOrigin::Resource
     }

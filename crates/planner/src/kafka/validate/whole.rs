@@ -6,7 +6,7 @@ use api::conditions::reasons;
 use api::ports;
 
 use super::{Findings, Specs, names, templates};
-use crate::kafka::cluster::{Cluster, Listener, Pool, SingleAddress, Volume, VolumeKind, Way};
+use crate::kafka::cluster::{Cluster, Listener, Pool, PoolOrigin, SingleAddress, Volume, VolumeKind, Way};
 use crate::settings::PlanSettings;
 
 /// The first metadata version with which a broker may have more than one log directory.
@@ -105,12 +105,22 @@ fn listeners(cluster: &Cluster, findings: &mut Findings) {
                 findings.problem(
                     format!("{field}.brokers"),
                     format!(
-                        "the host of broker {} is missing: add it here, or a hostTemplate such as broker-{{nodeId}}.example.org",
-                        node.id
+                        "the host of broker {}{} is missing: add it here, or a hostTemplate such as broker-{{nodeId}}.example.org",
+                        node.id,
+                        of_deleted(node.pool)
                     ),
                 );
             }
         }
+    }
+}
+
+/// Of whom a node is that no resource tells of any more.
+fn of_deleted(pool: &Pool) -> String {
+    if pool.origin == PoolOrigin::Deleted {
+        format!(" (of KafkaNodePool {}, which was deleted, and has not left yet)", pool.name)
+    } else {
+        String::new()
     }
 }
 

@@ -7,7 +7,7 @@ use planner::kafka::plan::Plan;
 use serde_json::json;
 
 use super::{A, Drained, listed, moves};
-use crate::common::{object, warning_with};
+use crate::common::{World, documents, object, warning_with};
 
 const REASON: &str = "PodsWithoutNodePool";
 
@@ -153,4 +153,81 @@ fn a_storage_that_was_refused_is_not_what_the_nodes_have() {
         object(&plan, "PersistentVolumeClaim", "data-0-my-a-0")["spec"]["resources"]["requests"]["storage"],
         "1Gi"
     );
+}
+
+#[test]
+fn a_move_that_a_pool_asked_for_can_be_taken_back_on_the_kafka_resource() {
+    let mut drained = Drained::start();
+    drained.kafka.topic("orders", &[&[0, 1]]);
+    drained.annotate(A, &json!({"kastellan.io/drain-nodes": "true"}));
+    drained.pass();
+    // A user took the finalizer out by hand.
+    delete(&mut drained);
+    drained.pass();
+    assert_eq!(moves(&drained.pass()), 1);
+    drained
+        .world
+        .kafka(|kafka| kafka["metadata"]["annotations"] = json!({"kastellan.io/drain-nodes": "false"}));
+    for _ in 0..4 {
+        drained.pass();
+    }
+    assert!(!drained.kafka.is_moving() && drained.kafka.holders().contains(&0));
+}
+
+#[test]
+fn a_pool_that_waits_stays_an_owner_unless_kubernetes_waits_for_its_objects() {
+    for (finalizers, owned_by) in [
+        (json!(["kastellan.io/drain-nodes"]), vec!["KafkaNodePool", "Kafka"]),
+        (json!(["kastellan.io/drain-nodes", "foregroundDeletion"]), vec!["Kafka"]),
+        (json!(["orphan", "kastellan.io/drain-nodes"]), vec!["Kafka"]),
+        (json!(["foregroundDeletion"]), vec!["Kafka"]),
+    ] {
+        let mut drained = Drained::start();
+        drained.kafka.topic("orders", &[&[0, 1]]);
+        drained.pass();
+        drained.world.pool(A, |pool| {
+            pool["metadata"]["finalizers"] = finalizers.clone();
+            pool["metadata"]["deletionTimestamp"] = json!("2026-06-01T12:00:00Z");
+        });
+        let plan = drained.pass();
+        assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), owned_by, "{finalizers}");
+        assert!(listed(&plan).contains(&0) && plan.status.pools.contains_key("a"));
+    }
+}
+
+#[test]
+fn before_the_quorum_has_formed_a_pool_takes_its_nodes_along_so_that_another_attempt_can_be_made() {
+    let mut drained = Drained::start();
+    drained.world = World::new(documents(super::RESOURCES));
+    let plan = drained.world.plan();
+    assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), ["KafkaNodePool"]);
+    let annotations = &object(&plan, "StrimziPodSet", "my-a")["metadata"]["annotations"];
+    assert!(annotations["kastellan.io/node-pool"].is_null(), "{annotations}");
+}
+
+#[test]
+fn volumes_of_nodes_that_left_long_ago_and_copies_of_claims_keep_nothing() {
+    let mut drained = Drained::start();
+    drained.pass();
+    // A claim that was kept, and of which another pool has the id by now; a copy; and one that goes, and waits for its last pod.
+    let claims = &mut drained.world.observed.claims;
+    let own = claims["data-0-my-a-0"].clone();
+    let copy = |name: &str| {
+        let mut claim = own.as_ref().clone();
+        claim.metadata.name = Some(name.to_owned());
+        claim
+    };
+    let mut kept = copy("data-0-my-a-1");
+    kept.metadata.annotations = Some([("strimzi.io/delete-claim".to_owned(), "false".to_owned())].into());
+    let mut goes = copy("data-0-my-a-7");
+    goes.metadata.deletion_timestamp = serde_json::from_value(json!("2026-06-01T12:00:00Z")).unwrap();
+    for claim in [kept, copy("restored-of-my-a-0-by-hand"), goes] {
+        claims.insert(claim.metadata.name.clone().unwrap(), Arc::new(claim));
+    }
+    delete(&mut drained);
+    for _ in 0..6 {
+        drained.pass();
+    }
+    let observed = &drained.world.observed;
+    assert!(!observed.pods.contains_key("my-a-0") && !observed.pod_sets.contains_key("my-a"));
 }
