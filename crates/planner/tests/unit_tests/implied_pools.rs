@@ -191,3 +191,25 @@ fn a_pool_with_the_name_of_an_implied_one_that_is_deleted_is_that_one_again_or_l
         assert_eq!(said.contains("KafkaNodePool kafka was deleted"), others, "{said}");
     }
 }
+
+#[test]
+fn all_pools_of_a_role_that_are_deleted_at_once_keep_their_nodes_beside_fields_that_imply_one() {
+    let storage = json!({"type": "persistent-claim", "size": "10Gi"});
+    let mut world = world();
+    world.settle();
+    add_pool(&mut world, real_pool("kafka", &["broker"], 3, &storage));
+    add_pool(&mut world, real_pool("large", &["broker"], 1, &storage));
+    world.settle();
+    let before = pods(&world.plan());
+    world.observed.pools.clear();
+    world.observed.deleted_pools = ["kafka", "large"].map(str::to_owned).into();
+    let holders = (0..4).collect();
+    world.observed.view.as_mut().unwrap().brokers_with_replicas = Some(holders);
+    let plan = world.plan();
+    assert_eq!(pods(&plan), before, "nobody leaves: {:#}", kafka_status(&plan));
+    let said = serde_json::to_string(&kafka_status(&plan)).unwrap();
+    assert!(
+        said.contains("KafkaNodePool kafka was deleted") && said.contains("KafkaNodePool large was deleted"),
+        "{said}"
+    );
+}

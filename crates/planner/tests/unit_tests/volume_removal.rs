@@ -56,6 +56,15 @@ fn without_the_annotation_a_volume_with_replicas_stays_and_the_status_says_what_
         }
         assert!(pool_status(&plan, "b")["conditions"].to_string().contains("volume 1 stays"));
         assert_eq!(plan.held.len(), 1);
+        let pool =
+            object(&plan, "StrimziPodSet", "my-b")["metadata"]["annotations"]["kastellan.io/node-pool"]
+                .clone();
+        let pool: Value = serde_json::from_str(pool.as_str().unwrap()).unwrap();
+        assert_eq!(
+            pool["spec"]["storage"]["volumes"].as_array().unwrap().len(),
+            1,
+            "it still leaves when the pool is deleted"
+        );
     }
     // The other brokers have nothing there, and lose the volume.
     assert_eq!(disks.mounted(2), [0].into());

@@ -43,14 +43,15 @@ pub(crate) fn is_remembered(pool: &KafkaNodePool) -> bool {
     pool.metadata.uid.as_deref() == Some(UID)
 }
 
-/// Has the pod set of a pool remember its KafkaNodePool, and the objects of the pool go with the last of pool and cluster.
-pub(crate) fn protect(pool: &mut Pool, raw: &KafkaNodePool) {
+/// Has the pod set of a pool remember its KafkaNodePool, and the objects of the pool go with the last of pool and cluster. `is_released`: no
+/// object may name the KafkaNodePool any more.
+pub(crate) fn protect(pool: &mut Pool, raw: &KafkaNodePool, is_released: bool) {
     pool.remembered = memory(pool, raw);
-    if pool.owner != PoolOwner::Pool {
+    if pool.origin != PoolOrigin::Resource {
         return;
     }
     if pool.remembered.is_some() {
-        pool.owner = PoolOwner::PoolAndCluster;
+        pool.owner = if is_released { PoolOwner::Cluster } else { PoolOwner::PoolAndCluster };
         return;
     }
     let message = format!(
@@ -70,8 +71,10 @@ fn memory(pool: &Pool, raw: &KafkaNodePool) -> Option<String> {
     let says_no = |key: &str, value: &str| asks(key) && value != "true";
     let own = raw.annotations().iter().filter(|(key, value)| is_own(key) && !says_no(key, value));
     let mut spec = raw.spec.clone();
-    // Of a storage that was refused the nodes have nothing.
-    spec.storage = serde_json::from_str(&pool.storage_json).unwrap_or(spec.storage);
+    if pool.removal.states.is_empty() {
+        // Of a storage that was refused the nodes have nothing. While volumes leave, what stays of them is no wish.
+        spec.storage = serde_json::from_str(&pool.storage_json).unwrap_or(spec.storage);
+    }
     let remembered = Remembered {
         labels: raw.labels().clone(),
         annotations: own.map(|(key, value)| (key.clone(), value.clone())).collect(),
@@ -93,9 +96,12 @@ fn text(set: &StrimziPodSet) -> Option<&str> {
 /// Adds the pools of which the pod sets are all that is left. A pool that the Kafka resource implies is that from then on.
 pub(crate) fn add(observed: &mut Observed, now: Timestamp) {
     let Some(kafka) = observed.kafka.clone() else { return };
-    for name in observed.deleted_pools.clone() {
-        let name = name.as_str();
-        let is_there = observed.pools.iter().any(|pool| pool.name_any() == name);
+    // Whether the resource implies a pool depends on the roles of all others.
+    let is_implied = |name: &String| implied::pool_names(&kafka).any(|implied| implied == name);
+    let (last, first): (Vec<String>, Vec<String>) =
+        observed.deleted_pools.iter().cloned().partition(is_implied);
+    for name in first.iter().chain(&last) {
+        let is_there = observed.pools.iter().any(|pool| pool.name_any() == *name);
         if is_there || implied::is_to_be_added(observed, name) {
             continue;
         }

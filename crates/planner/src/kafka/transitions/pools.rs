@@ -12,6 +12,7 @@ use super::departure::Departure;
 use super::drain;
 use super::leaving::{Hold, Replicas, list};
 use super::membership;
+use super::pool_finalizer;
 use super::quorum::QuorumState;
 use super::roles::{self, RoleChange};
 use super::scaling::{GrowthHold, Scaler, Scaling, Wish};
@@ -22,6 +23,7 @@ use crate::findings::{Findings, Held, HeldPart};
 use crate::kafka::cluster::{Pool, PoolOrigin};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
+use crate::kafka::pod_state;
 use crate::kafka::validate::WantedPool;
 
 /// What the pools of a cluster depend on beside their resources.
@@ -214,12 +216,18 @@ impl Settler<'_> {
         }
         pool.waits_for = say_scaling(&pool, &scaling, findings);
         self.volumes(wanted, &mut pool, findings);
-        let raw =
-            self.raw(&pool.name).filter(|_| pool.origin != PoolOrigin::Implied && self.quorum.has_existed());
-        if let Some(raw) = raw {
-            deleted_pools::protect(&mut pool, raw);
+        if let Some(raw) = self.raw(&pool.name).filter(|_| self.may_hold_records(&pool)) {
+            deleted_pools::protect(&mut pool, raw, pool_finalizer::is_released(raw));
         }
         pool
+    }
+
+    /// Whether the nodes of a pool may have something to lose: the quorum has formed, or brokers were ready, though Kafka does not tell of that.
+    fn may_hold_records(&self, pool: &Pool) -> bool {
+        let set = self.observed.pod_sets.get(&names::pod_set(self.cluster, &pool.name));
+        let was_so = set.is_some_and(|set| deleted_pools::remembered_name(set).is_some());
+        pool.origin != PoolOrigin::Implied
+            && (self.quorum.has_existed() || was_so || pod_state::some_broker_is_ready(self.observed))
     }
 
     fn raw(&self, pool: &str) -> Option<&KafkaNodePool> {

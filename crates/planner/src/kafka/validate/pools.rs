@@ -13,7 +13,7 @@ use super::wanted::WantedPool;
 use super::{Findings, resources, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, PoolOrigin, PoolOwner, VolumeRemoval, Warning};
 use crate::kafka::older::{fields, implied};
-use crate::kafka::transitions::{deleted_pools, node_ids, pool_finalizer};
+use crate::kafka::transitions::{deleted_pools, node_ids};
 
 /// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub(super) fn read(
@@ -57,10 +57,7 @@ pub(super) fn read(
         uid: raw.uid().unwrap_or_default(),
         origin,
         // As long as nothing is there that could be lost.
-        owner: match origin {
-            PoolOrigin::Resource if !pool_finalizer::is_released(raw) => PoolOwner::Pool,
-            _ => PoolOwner::Cluster,
-        },
+        owner: if origin == PoolOrigin::Resource { PoolOwner::Pool } else { PoolOwner::Cluster },
         remembered: None,
         generation: raw.metadata.generation,
         labels,

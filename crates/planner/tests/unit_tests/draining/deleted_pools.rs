@@ -197,12 +197,47 @@ fn a_pool_that_waits_stays_an_owner_unless_kubernetes_waits_for_its_objects() {
 
 #[test]
 fn before_the_quorum_has_formed_a_pool_takes_its_nodes_along_so_that_another_attempt_can_be_made() {
+    for finalizer in [None, Some("foregroundDeletion"), Some("orphan")] {
+        let mut world = World::new(documents(super::RESOURCES));
+        let plan = world.plan();
+        world.apply(&plan);
+        if let Some(finalizer) = finalizer {
+            world.pool(A, |pool| {
+                pool["metadata"]["finalizers"] = json!([finalizer]);
+                pool["metadata"]["deletionTimestamp"] = json!("2026-06-01T12:00:00Z");
+            });
+        }
+        let plan = world.plan();
+        assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), ["KafkaNodePool"], "{finalizer:?}");
+        assert_eq!(
+            owners(&plan, "PersistentVolumeClaim", "data-0-my-a-0"),
+            ["KafkaNodePool"],
+            "{finalizer:?}"
+        );
+        let annotations = &object(&plan, "StrimziPodSet", "my-a")["metadata"]["annotations"];
+        assert!(annotations["kastellan.io/node-pool"].is_null(), "{annotations}");
+    }
+}
+
+#[test]
+fn a_pool_that_is_too_large_to_be_remembered_says_so_also_while_it_is_deleted() {
     let mut drained = Drained::start();
-    drained.world = World::new(documents(super::RESOURCES));
-    let plan = drained.world.plan();
-    assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), ["KafkaNodePool"]);
-    let annotations = &object(&plan, "StrimziPodSet", "my-a")["metadata"]["annotations"];
-    assert!(annotations["kastellan.io/node-pool"].is_null(), "{annotations}");
+    drained.world.pool(A, |pool| {
+        pool["spec"]["template"] =
+            json!({"pod": {"metadata": {"annotations": {"large": "x".repeat(70_000)}}}});
+    });
+    for finalizers in [json!([]), json!(["foregroundDeletion"])] {
+        if finalizers != json!([]) {
+            drained.world.pool(A, |pool| {
+                pool["metadata"]["finalizers"] = finalizers.clone();
+                pool["metadata"]["deletionTimestamp"] = json!("2026-06-01T12:00:00Z");
+            });
+        }
+        let plan = drained.pass();
+        assert_eq!(owners(&plan, "StrimziPodSet", "my-a"), ["KafkaNodePool"]);
+        let said = serde_json::to_string(&plan.status.pools["a"]).unwrap();
+        assert!(said.contains("NodePoolTooLarge") && said.contains("more than 64 KiB"), "{said}");
+    }
 }
 
 #[test]
