@@ -54,8 +54,8 @@ pub(crate) fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
     found
 }
 
-/// The pools of a cluster that are gone while a pod set of it remembers them; `None`: the cache is behind, and lacks one that is there. To take
-/// such a one for deleted would take the votes of its controllers away.
+/// The pools of a cluster that are gone while a pod set of it remembers them; `None`: the cache is behind, and lacks a pool that the API server has.
+/// To take such a pool for deleted would take the votes of its controllers away.
 pub(crate) async fn deleted(
     cache: &Cache<KafkaNodePool>,
     applier: &Applier,
@@ -70,7 +70,7 @@ pub(crate) async fn deleted(
         let Some(name) = deleted_pools::remembered_name(set).filter(is_lost) else { continue };
         let key = ObjectRef::new(&cluster.namespace, name);
         let unreadable = cache.unreadable(&key);
-        // Another cluster may have one of this name by now. Of one that cannot be read its label tells.
+        // A pool of this name may belong to another cluster by now. Of a pool that cannot be read the label tells.
         let is_own = |metadata: &ObjectMeta| {
             let label = metadata.labels.as_ref().and_then(|all| all.get(labels::CLUSTER));
             label == Some(&cluster.name) || is_owned(set, metadata.uid.as_deref())

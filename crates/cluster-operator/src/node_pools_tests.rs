@@ -72,7 +72,7 @@ async fn a_pool_is_gone_when_the_api_server_says_so_and_a_cache_that_is_behind_d
     assert_eq!(found(&applier, own(), 1, &[("own", "u")]).await, none());
     assert_eq!(found(&applier, own(), 1, &[("own", "u"), ("gone", "v")]).await, gone());
     assert_eq!(found(&applier, own(), 1, &[("behind", "w"), ("gone", "v"), ("own", "u")]).await, None);
-    // Another cluster has one of the name by now; and one that only changed its label still has its nodes here.
+    // A pool of the name belongs to another cluster by now; and a pool of which only the label changed still has its nodes here.
     assert_eq!(found(&applier, vec![pool("gone", "d", "x")], 0, &[("gone", "v")]).await, gone());
     assert_eq!(found(&applier, vec![pool("gone", "d", "v")], 0, &[("gone", "v")]).await, none());
 }

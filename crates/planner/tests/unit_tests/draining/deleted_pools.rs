@@ -244,7 +244,7 @@ fn a_pool_that_is_too_large_to_be_remembered_says_so_also_while_it_is_deleted() 
 fn volumes_of_nodes_that_left_long_ago_and_copies_of_claims_keep_nothing() {
     let mut drained = Drained::start();
     drained.pass();
-    // A claim that was kept, and of which another pool has the id by now; a copy; and one that goes, and waits for its last pod.
+    // A claim that was kept, of a node id that is free again; a copy of a claim; and a claim that is deleted, and waits for its last pod.
     let claims = &mut drained.world.observed.claims;
     let own = claims["data-0-my-a-0"].clone();
     let copy = |name: &str| {
