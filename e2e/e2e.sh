@@ -64,6 +64,6 @@ fi
 if [[ -n ${SOAK_TESTS:-} ]]; then
   e2e/soak.sh
 else
-  cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2 "${skipped[@]}"
+  cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=3 "${skipped[@]}"
 fi
 summary

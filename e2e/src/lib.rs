@@ -195,7 +195,7 @@ impl Scenario {
             .kill_on_drop(true)
             .output();
         let output =
-            tokio::time::timeout(Duration::from_mins(8), command).await.context("kubectl hangs")??;
+            tokio::time::timeout(Duration::from_mins(12), command).await.context("kubectl hangs")??;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("kubectl {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));

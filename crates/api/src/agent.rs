@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use crate::plug_in::PlugIn;
-pub use report::{AgentReport, CertificatesInUse};
+pub use report::{AgentReport, CertificatesInUse, Unresponsive};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 //! Asks the node's own listeners how far Kafka has come.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,20 +34,59 @@ pub enum Question {
     Unfenced(i32),
 }
 
-/// Asks the listener on `port` of the loopback interface. `tls` is the client's configuration for listeners with TLS.
-pub async fn ask(port: u16, tls: Option<Arc<ClientConfig>>, question: Question) -> Answer {
-    let Some(stream) = connect(port).await else { return Answer::Nothing };
-    let answered = async {
-        match tls {
-            Some(config) => {
-                let name = ServerName::try_from("localhost").ok()?;
-                let stream = TlsConnector::from(config).connect(name, stream).await.ok()?;
-                converse(stream, question).await
+/// A conversation with a listener: what it answers; `None`: it fails, or the listener ends it.
+type Conversation = Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
+
+/// A listener that is asked again and again.
+pub struct Listener {
+    port: u16,
+    /// The first question that was not answered in time. It stays open: a node that is only overloaded answers it in the end, however long
+    /// that takes, and a node that hangs never does.
+    unanswered: Option<Conversation>,
+}
+
+impl Listener {
+    /// The listener on a port of the loopback interface.
+    pub fn new(port: u16) -> Self {
+        Self { port, unanswered: None }
+    }
+
+    /// Asks it. `tls` is the client's configuration for listeners with TLS.
+    pub async fn ask(&mut self, tls: Option<Arc<ClientConfig>>, question: Question) -> Answer {
+        let Some(stream) = connect(self.port).await else { return Answer::Nothing };
+        let conversation = async move {
+            match tls {
+                Some(config) => {
+                    let name = ServerName::try_from("localhost").ok()?;
+                    let stream = TlsConnector::from(config).connect(name, stream).await.ok()?;
+                    converse(stream, question).await
+                }
+                None => converse(stream, question).await,
             }
-            None => converse(stream, question).await,
+        };
+        self.judge(Box::pin(conversation)).await
+    }
+
+    /// What a new conversation shows, and the one that is open.
+    async fn judge(&mut self, mut conversation: Conversation) -> Answer {
+        if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut conversation).await {
+            self.unanswered = None;
+            return answer.unwrap_or(Answer::Responds);
         }
-    };
-    tokio::time::timeout(PATIENCE, answered).await.ok().flatten().unwrap_or(Answer::Accepts)
+        let late = match &mut self.unanswered {
+            // It had all the time of the new conversation, too.
+            Some(open) => tokio::time::timeout(Duration::ZERO, open).await.ok(),
+            None => Some(None),
+        };
+        match late {
+            Some(answer) => {
+                self.unanswered = Some(conversation);
+                // That Kafka closes what is idle for long shows nothing.
+                if answer.is_some() { Answer::Responds } else { Answer::Accepts }
+            }
+            None => Answer::Accepts,
+        }
+    }
 }
 
 async fn connect(port: u16) -> Option<TcpStream> {
@@ -102,4 +142,42 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin, R: Request>(
     let mut answer = vec![0; length];
     stream.read_exact(&mut answer).await.ok()?;
     Some(answer.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64, outcome: Option<Answer>) -> Conversation {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            outcome
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_question_that_is_never_answered_shows_that_a_node_hangs() {
+        let mut listener = Listener::new(0);
+        let good = Some(Answer::Serves);
+        assert_eq!(listener.judge(after(3, good)).await, Answer::Serves);
+        assert_eq!(listener.judge(after(0, None)).await, Answer::Responds, "an error is no silence");
+        // An overloaded node answers each question after half a minute: the first is open until then.
+        let mut said = Vec::new();
+        for _ in 0..8 {
+            said.push(listener.judge(after(30, good)).await);
+        }
+        assert_eq!(said[..7], [Answer::Accepts; 7]);
+        assert_eq!(said[7], Answer::Responds);
+        // The next open one is the last that was asked.
+        for _ in 0..6 {
+            assert_eq!(listener.judge(after(30, good)).await, Answer::Accepts);
+        }
+        assert_eq!(listener.judge(after(3600, good)).await, Answer::Responds);
+        // A node that hangs ends what is idle for long, or nothing at all.
+        for _ in 0..200 {
+            assert_eq!(listener.judge(after(600, None)).await, Answer::Accepts);
+        }
+        assert_eq!(listener.judge(after(1, good)).await, Answer::Serves);
+        assert!(listener.unanswered.is_none());
+    }
 }

@@ -8,7 +8,7 @@ use api::agent::RecoveryState;
 use api::agent::container::RECOVERY;
 use serde::Serialize;
 
-use crate::config::{AgentReport, CertificatesInUse, PlugIn};
+use crate::config::{AgentReport, CertificatesInUse, PlugIn, Unresponsive};
 use crate::recovery::Recovery;
 
 /// Without an answer for this long, a running node is no longer ready.
@@ -16,13 +16,21 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 /// Without even an accepted connection for this long, a running node is taken for dead.
 const ALIVE_WITHIN: Duration = Duration::from_secs(30);
 
-/// What a listener said when asked; each includes those before it.
+/// The longest time between two questions that counts as silence.
+const LONGEST_ROUND: Duration = Duration::from_secs(30);
+/// How long a node that hangs, and takes no connections any more, is not taken for dead. The operator restarts it after five minutes, and
+/// with its next look.
+const LEFT_TO_THE_OPERATOR: Duration = Duration::from_mins(10);
+
+/// What a listener said when asked, from the least to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
     /// It does not accept connections.
     Nothing,
-    /// It accepts connections.
+    /// It accepts connections. Nothing came back, now or to the question before that is still open.
     Accepts,
+    /// Something came back, if no answer in time: TLS that fails, a connection that it closes, the late answer of an overloaded node.
+    Responds,
     /// It answers requests.
     Answers,
     /// What is behind it serves: a broker counts itself among the live ones, a worker says that it is healthy.
@@ -65,6 +73,10 @@ pub struct Node {
     running_since: Option<Duration>,
     last_accepted: Duration,
     last_answered: Duration,
+    /// When the listeners were asked last.
+    last_asked: Duration,
+    /// For how long each listener that took connections has sent nothing back: that of the controller and that of the broker.
+    unanswered_for: [Option<Duration>; 2],
     certificate_hash: Option<String>,
     missing_plug_ins: Vec<PlugIn>,
 }
@@ -95,6 +107,8 @@ impl Default for Node {
             running_since: None,
             last_accepted: Duration::ZERO,
             last_answered: Duration::ZERO,
+            last_asked: Duration::ZERO,
+            unanswered_for: [None; 2],
             certificate_hash: None,
             missing_plug_ins: Vec::new(),
         }
@@ -152,6 +166,7 @@ impl Node {
         if all(Answer::Accepts, Answer::Accepts) {
             self.last_accepted = now;
         }
+        self.note_silence(now, [controller, broker]);
         if !all(Answer::Answers, expected) {
             return false;
         }
@@ -159,6 +174,21 @@ impl Node {
         let first = self.running_since.is_none();
         self.running_since.get_or_insert(now);
         first
+    }
+
+    /// Counts for how long each listener of a running node has sent nothing back. Of a time in which nobody asked, because the whole machine stood
+    /// still, nothing is known.
+    fn note_silence(&mut self, now: Duration, answers: [Option<Answer>; 2]) {
+        let passed = now.saturating_sub(self.last_asked).min(LONGEST_ROUND);
+        self.last_asked = now;
+        let has_run = self.has_run();
+        for (silent, answer) in self.unanswered_for.iter_mut().zip(answers) {
+            *silent = match (answer.filter(|_| has_run), *silent) {
+                (Some(Answer::Accepts), None) => Some(Duration::ZERO),
+                (Some(Answer::Accepts | Answer::Nothing), Some(silent)) => Some(silent + passed),
+                _ => None,
+            };
+        }
     }
 
     /// Whether the node was running at some time since the agent's start.
@@ -183,10 +213,17 @@ impl Node {
         self.state() == BrokerState::Running && now.saturating_sub(self.last_answered) <= READY_WITHIN
     }
 
-    /// Whether there is hope without a restart.
+    /// Whether there is hope without a restart. A node that hangs takes no connections any more when as many wait as may: its restart is
+    /// left to the operator for a while, which looks at the other nodes first.
     pub fn is_alive(&self, now: Duration) -> bool {
+        let longest = self.unanswered_for.iter().flatten().max();
+        let is_left_to_the_operator = longest.is_some_and(|silent| *silent <= LEFT_TO_THE_OPERATOR)
+            && now.saturating_sub(self.last_asked) <= LONGEST_ROUND;
         self.jvm != Jvm::Ended
-            && (!self.has_run() || self.stopping || now.saturating_sub(self.last_accepted) <= ALIVE_WITHIN)
+            && (!self.has_run()
+                || self.stopping
+                || now.saturating_sub(self.last_accepted) <= ALIVE_WITHIN
+                || is_left_to_the_operator)
     }
 
     /// Whether the latest question was answered, so that there is no hurry to ask again.
@@ -197,6 +234,9 @@ impl Node {
     /// What the outside sees. `certificates` are those in use.
     pub fn report(&self, certificates: Option<CertificatesInUse>) -> Report {
         let state = self.state();
+        let [controller, broker] = self.unanswered_for.map(|silent| silent.map(|silent| silent.as_secs()));
+        let unresponsive = Unresponsive { controller_for_seconds: controller, broker_for_seconds: broker };
+        let is_unresponsive = state == BrokerState::Running && unresponsive.longest_seconds().is_some();
         let recovery_state = (state == BrokerState::Recovery).then(|| RecoveryState {
             remaining_logs_to_recover: self.recovery.remaining_logs(),
             remaining_segments_to_recover: self.recovery.remaining_segments(),
@@ -205,7 +245,11 @@ impl Node {
             broker_state: state as u8,
             recovery_state,
             certificate_hash: self.certificate_hash.clone(),
-            agent: AgentReport { missing_plug_ins: self.missing_plug_ins.clone(), certificates },
+            agent: AgentReport {
+                missing_plug_ins: self.missing_plug_ins.clone(),
+                certificates,
+                unresponsive: is_unresponsive.then_some(unresponsive),
+            },
         }
     }
 }
@@ -262,6 +306,57 @@ mod tests {
             node.is_ready(seconds(60)) && node.is_alive(seconds(60)),
             "fenced for a moment is not unready"
         );
+    }
+
+    #[test]
+    fn a_running_node_that_takes_connections_and_sends_nothing_back_says_for_how_long() {
+        let silent = |node: &Node| {
+            let told = node.report(None).agent.unresponsive?;
+            Some((told.controller_for_seconds, told.broker_for_seconds))
+        };
+        let mut node = Node::default();
+        node.started(Recovery::default());
+        // While it starts nothing is expected of it.
+        node.asked(seconds(1), Some(Answer::Accepts), Some(Answer::Nothing));
+        assert_eq!(silent(&node), None);
+        node.asked(seconds(10), Some(Answer::Answers), Some(Answer::Serves));
+        node.asked(seconds(20), Some(Answer::Answers), Some(Answer::Accepts));
+        node.asked(seconds(30), Some(Answer::Answers), Some(Answer::Accepts));
+        assert_eq!(silent(&node), Some((None, Some(10))));
+        node.asked(seconds(40), Some(Answer::Accepts), Some(Answer::Answers));
+        assert_eq!(
+            silent(&node),
+            Some((Some(0), None)),
+            "an overloaded node that answers here and there hangs nowhere"
+        );
+        // The machine stood still for an hour.
+        node.asked(seconds(3640), Some(Answer::Accepts), Some(Answer::Answers));
+        assert_eq!(silent(&node), Some((Some(30), None)));
+        // A certificate that ended is no silence, although the node is not ready.
+        node.asked(seconds(3650), Some(Answer::Responds), Some(Answer::Responds));
+        assert_eq!((silent(&node), node.is_ready(seconds(3650))), (None, false));
+        node.asked(seconds(3660), Some(Answer::Accepts), Some(Answer::Answers));
+        node.asked(seconds(3665), Some(Answer::Accepts), Some(Answer::Answers));
+        assert_eq!(silent(&node), Some((Some(5), None)), "what was before has ended");
+        node.stop_requested();
+        assert_eq!(silent(&node), None, "a slow stop is not cut short");
+    }
+
+    #[test]
+    fn a_node_that_hangs_until_it_takes_no_connections_is_left_to_the_operator_for_a_while() {
+        let mut node = Node::default();
+        node.started(Recovery::default());
+        node.asked(seconds(0), None, Some(Answer::Serves));
+        let mut closed = node.clone();
+        for round in 1..=130 {
+            let now = seconds(round * 5);
+            let answer = if round < 50 { Answer::Accepts } else { Answer::Nothing };
+            node.asked(now, None, Some(answer));
+            assert_eq!(node.is_alive(now), round <= 121, "{round}");
+            // Its listener is closed: nobody could ask it, and nothing is waited for.
+            closed.asked(now, None, Some(Answer::Nothing));
+            assert_eq!(closed.is_alive(now), round <= 6, "{round}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::files;
 use crate::jmx;
 use crate::keystore;
 use crate::layout::Layout;
-use crate::listener::{self, Question};
+use crate::listener::{Listener, Question};
 use crate::server::Shared;
 use crate::state::Answer;
 use crate::tls;
@@ -28,19 +28,21 @@ const SECRETS: Duration = Duration::from_secs(10);
 
 /// Asks the node's listeners for ever.
 pub async fn listeners(config: &AgentConfig, shared: &Shared) {
+    let mut of_controller = config.controller_port.map(Listener::new);
+    let mut of_broker = config.replication_port.map(Listener::new);
     loop {
         let tls = shared.identity().filter(|_| config.internal_tls).map(|identity| identity.client);
         let question =
             if shared.node().has_run() { Question::Answers } else { Question::Unfenced(config.node_id) };
         let controller = async {
-            match config.controller_port {
-                Some(port) => Some(listener::ask(port, tls.clone(), Question::Answers).await),
+            match &mut of_controller {
+                Some(listener) => Some(listener.ask(tls.clone(), Question::Answers).await),
                 None => None,
             }
         };
         let broker = async {
-            match config.replication_port {
-                Some(port) => Some(listener::ask(port, tls.clone(), question).await),
+            match &mut of_broker {
+                Some(listener) => Some(listener.ask(tls.clone(), question).await),
                 None => None,
             }
         };

@@ -35,7 +35,7 @@ pub async fn ask(port: u16) -> Answer {
         }
         is_good(&head[..length]).then_some(Answer::Serves)
     };
-    tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or(Answer::Accepts)
+    tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or(Answer::Responds)
 }
 
 /// Whether an answer begins with the status 200.
@@ -69,8 +69,8 @@ mod tests {
     #[tokio::test]
     async fn only_a_worker_that_says_it_is_healthy_is_as_it_should_be() {
         assert_eq!(answered_with("HTTP/1.1 200 OK\r\n\r\n{}").await, Answer::Serves);
-        assert_eq!(answered_with("HTTP/1.1 503 Service Unavailable\r\n\r\n").await, Answer::Accepts);
-        assert_eq!(answered_with("").await, Answer::Accepts);
+        assert_eq!(answered_with("HTTP/1.1 503 Service Unavailable\r\n\r\n").await, Answer::Responds);
+        assert_eq!(answered_with("").await, Answer::Responds);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);

@@ -23,6 +23,8 @@ pub enum RestartReason {
     PodHasOldResourceRevision,
     /// The certificate of the node changed.
     KafkaCertificatesChanged,
+    /// What runs in it takes connections and has answered nothing for long.
+    PodUnresponsive,
 }
 
 impl RestartReason {
@@ -54,6 +56,7 @@ impl RestartReason {
             Self::PodHasOldRevision => "PodHasOldRevision",
             Self::PodHasOldResourceRevision => "PodHasOldResourceRevision",
             Self::KafkaCertificatesChanged => "KafkaCertificatesChanged",
+            Self::PodUnresponsive => "PodUnresponsive",
         }
     }
 }

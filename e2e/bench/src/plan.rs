@@ -165,6 +165,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         Need::AgentReports(_) => Answer::AgentReports(BTreeMap::new()),
         Need::CertificatesInUse(_) => Answer::CertificatesInUse(BTreeMap::new()),
         Need::Recoveries(_) => Answer::Recoveries(BTreeMap::new()),
+        Need::UnresponsiveNodes(_) => Answer::UnresponsiveNodes(BTreeMap::new()),
         Need::Roll(_) => Answer::Roll(roll(observed)),
         Need::Admission { .. } => Answer::Admission(Admission::Accepted),
         Need::Writes(trials) => {

@@ -1,5 +1,7 @@
 //! What once lost records, locked a cluster out or showed a key, and changes that no pod survives, played on real pods.
 
+mod silence;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

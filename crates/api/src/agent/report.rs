@@ -16,6 +16,29 @@ pub struct AgentReport {
     /// Which certificates Kafka uses; `None`: it reads them at its start alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificates: Option<CertificatesInUse>,
+    /// For how long listeners of a node that runs have sent nothing back to its agent; `None`: they answer, the node has not run yet, or stops,
+    /// or the agent is an older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unresponsive: Option<Unresponsive>,
+}
+
+/// For how many seconds a listener takes connections and sends nothing back; `None`: it answers, or the node has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unresponsive {
+    /// The listener of the controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller_for_seconds: Option<u64>,
+    /// The listener of the broker, between brokers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_for_seconds: Option<u64>,
+}
+
+impl Unresponsive {
+    /// The longer of both times.
+    pub fn longest_seconds(&self) -> Option<u64> {
+        self.controller_for_seconds.max(self.broker_for_seconds)
+    }
 }
 
 /// Which certificates Kafka uses on all connections, incoming and outgoing.
@@ -47,11 +70,13 @@ mod tests {
                 files: BTreeMap::from([("/a.crt".to_owned(), "00".to_owned())]),
                 error: None,
             }),
+            unresponsive: Some(Unresponsive { controller_for_seconds: None, broker_for_seconds: Some(7) }),
         };
         let text = serde_json::to_string(&report).unwrap();
         assert!(text.contains(r#"{"type":"jmxPrometheusExporter","port":9404}"#), "{text}");
         assert!(text.contains(r#""classPath":"/x/*""#), "{text}");
         assert!(text.contains(r#""certificates":{"files":{"/a.crt":"00"}}"#), "{text}");
+        assert!(text.contains(r#""unresponsive":{"brokerForSeconds":7}"#), "{text}");
         assert_eq!(serde_json::from_str::<AgentReport>(&text).unwrap(), report);
         // That of an agent that knows of neither, or has nothing to say.
         let other = serde_json::from_str::<AgentReport>(r#"{"brokerState":3}"#).unwrap();

@@ -1,5 +1,5 @@
-//! Asks the agents of Kafka's pods which jars they did not find, whether they recover logs, and which certificates are in use, with the
-//! operator's own certificate. No policy.
+//! Asks the agents of Kafka's pods which jars they did not find, whether they recover logs, which certificates are in use, and for how
+//! long their Kafka has answered nothing, with the operator's own certificate. No policy.
 //!
 //! What an agent said of a start of its container is remembered until there is another start: it looks once.
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::agent::container::{BROKER_STATE, RECOVERY};
-use api::agent::{AgentReport, CertificatesInUse, PlugIn, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, PlugIn, RecoveryState, Unresponsive};
 use futures::{Stream, StreamExt as _, stream};
 use kafka_admin::AdminError;
 use operator_runtime::queue::Queue;
@@ -37,6 +37,8 @@ const LONGEST: u64 = 64 * 1024;
 const LONGEST_REASON: usize = 300;
 /// Agents that are asked at a time.
 const AT_ONCE: usize = 8;
+/// The longest pause before agents are asked again whether Kafka answers, when they do not answer themselves: a pod may be in that state for days.
+const UNRESPONSIVE_PAUSE: Duration = Duration::from_mins(2);
 /// Status line of a good answer.
 const GOOD: &str = "HTTP/1.1 200 ";
 
@@ -94,6 +96,7 @@ pub(super) struct Agents {
     asking: Asking<BTreeMap<String, String>, ()>,
     recovering: Asking<BTreeMap<String, Option<String>>, BTreeMap<String, RecoveryState>>,
     in_use: Asking<BTreeMap<String, String>, InUse>,
+    unresponsive: Asking<BTreeMap<String, String>, BTreeMap<String, Unresponsive>>,
 }
 
 /// Which certificates pods use, by their names.
@@ -107,6 +110,7 @@ impl Agents {
             asking: Asking::new(queue.clone()),
             recovering: Asking::new(queue.clone()),
             in_use: Asking::new(queue.clone()),
+            unresponsive: Asking::new(queue.clone()).with_longest_pause(UNRESPONSIVE_PAUSE),
         }
     }
 
@@ -184,8 +188,23 @@ impl Agents {
         self.in_use.answer(key, pods.clone(), patience, question).await
     }
 
+    /// For how long the Kafka of each of these pods has sent nothing back to its agent, of those that answer nothing, as far as
+    /// their agents say: at this moment. `pods`: a mark of the present start of each.
+    pub(super) async fn unresponsive_nodes(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        pods: &BTreeMap<String, String>,
+        patience: &Patience,
+    ) -> Result<BTreeMap<String, Unresponsive>, Silence> {
+        let question =
+            gathered(key, observed, pods.keys().cloned().collect(), report, |report| report.unresponsive);
+        self.unresponsive.answer(key, pods.clone(), patience, question).await
+    }
+
     /// Ends the questions to a cluster that is gone.
     pub(super) fn forget(&self, key: &ObjectRef) {
+        self.unresponsive.forget(key);
         self.recovering.forget(key);
         self.in_use.forget(key);
         self.asking.forget(key);
@@ -209,8 +228,7 @@ async fn ask_all(
                 let start = pods.get(&pod).cloned().unwrap_or_default();
                 // A cluster that is gone is not remembered.
                 if let Some(known) = lock(known).get_mut(key) {
-                    // Which certificates are in use changes, and is never taken from here.
-                    known.insert(pod, (start, AgentReport { certificates: None, ..report }));
+                    known.insert(pod, (start, lasting(report)));
                 }
             }
             Err(error) => failure = failure.or(Some(error)),
@@ -334,7 +352,12 @@ fn report(answer: &[u8]) -> Option<AgentReport> {
         all.error = all.error.map(|error| error.chars().take(LONGEST_REASON).collect());
         all
     });
-    Some(AgentReport { missing_plug_ins: kept, certificates })
+    Some(AgentReport { missing_plug_ins: kept, certificates, unresponsive: read.unresponsive })
+}
+
+/// What of a report lasts until the next start of the container: which certificates are in use and whether Kafka answers changes.
+fn lasting(report: AgentReport) -> AgentReport {
+    AgentReport { missing_plug_ins: report.missing_plug_ins, ..AgentReport::default() }
 }
 
 /// Whether a node recovers its logs.
@@ -387,6 +410,10 @@ mod tests {
     fn an_answer_is_read_and_what_is_none_is_not() {
         let good = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"brokerState\":3,\"missingPlugIns\":[{\"type\":\"metricsReporter\"}]}";
         assert_eq!(report(good.as_bytes()).unwrap().missing_plug_ins, [PlugIn::MetricsReporter]);
+        let silent = "HTTP/1.1 200 OK\r\n\r\n{\"brokerState\":3,\"unresponsive\":{\"brokerForSeconds\":301}}";
+        let silent = report(silent.as_bytes()).unwrap();
+        assert_eq!(silent.unresponsive.and_then(|told| told.longest_seconds()), Some(301));
+        assert_eq!(lasting(silent), AgentReport::default(), "it is asked again, not remembered");
         // An agent of before knows of no plug-ins.
         let older = "HTTP/1.1 200 OK\r\n\r\n{\"brokerState\":3}";
         assert_eq!(report(older.as_bytes()), Some(AgentReport::default()));

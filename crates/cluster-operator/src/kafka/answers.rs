@@ -206,6 +206,11 @@ impl Answers {
             Need::Recoveries(pods) => {
                 self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
             }
+            Need::UnresponsiveNodes(pods) => self
+                .agents
+                .unresponsive_nodes(key, observed, pods, patience)
+                .await
+                .map(Answer::UnresponsiveNodes),
             Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
                 Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
             }

@@ -66,6 +66,7 @@ pub(crate) struct Asking<Q, V> {
     queue: Queue<ObjectRef>,
     fresh: Duration,
     deadline: Duration,
+    longest_pause: Duration,
 }
 
 impl<Q, V> Clone for Asking<Q, V> {
@@ -75,6 +76,7 @@ impl<Q, V> Clone for Asking<Q, V> {
             queue: self.queue.clone(),
             fresh: self.fresh,
             deadline: self.deadline,
+            longest_pause: self.longest_pause,
         }
     }
 }
@@ -103,7 +105,7 @@ impl<Q, V> Default for State<Q, V> {
 impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     /// `queue` gets the clusters whose answer came late or that should be asked again.
     pub(crate) fn new(queue: Queue<ObjectRef>) -> Self {
-        Self { states: Arc::default(), queue, fresh: FRESH, deadline: DEADLINE }
+        Self { states: Arc::default(), queue, fresh: FRESH, deadline: DEADLINE, longest_pause: PAUSE.1 }
     }
 
     /// As [`Self::new`], for a question that a pass asks only when it has the answer to another one: a late answer waits
@@ -115,6 +117,11 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     /// With another time until a question counts as not answered.
     pub(crate) fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// With another longest pause after failures.
+    pub(crate) fn with_longest_pause(self, longest_pause: Duration) -> Self {
+        Self { longest_pause, ..self }
     }
 
     /// The answer, if there is one within the time that a pass may wait; else why there is none. `question` is asked unless
@@ -209,7 +216,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
                 }
             }
             Err(silence) => {
-                let pause = PAUSE.0.saturating_mul(1 << state.failures.min(8)).min(PAUSE.1);
+                let pause = PAUSE.0.saturating_mul(1 << state.failures.min(8)).min(self.longest_pause);
                 tracing::warn!(cluster = %key, error = %silence, retry_ms = pause.as_millis() as u64, "Kafka did not say how it is");
                 state.failures = state.failures.saturating_add(1);
                 state.again_at = Some(Instant::now() + pause);

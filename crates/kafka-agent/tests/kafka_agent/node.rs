@@ -302,3 +302,62 @@ fn kafka_runs_on_without_a_broken_disk() {
     agent.signal(Signal::TERM);
     agent.wait_for_exit();
 }
+
+/// A producer that is ended with the test: it waits for what does not come.
+struct Producer(std::process::Child);
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_kafka_that_takes_connections_and_answers_nothing_is_told_of_with_the_time_for_which_it_has_been_so() {
+    let node = Node::new();
+    let container = &node.container;
+    let server = container.read("opt/kafka/custom-config/server.config");
+    let server = format!("{server}num.io.threads=1\nlog.segment.bytes=1048576\n");
+    container.put("opt/kafka/custom-config/server.config", &server);
+    let mut agent = container.start();
+    agent.wait_for_state(3);
+    node.create_topic();
+    assert_eq!(agent.state().unwrap()["unresponsive"], serde_json::Value::Null);
+
+    // A disk that hangs: the file that a new segment begins with is a pipe that nobody reads. The only thread for requests waits for it.
+    let folders: Vec<String> = ["data-0", "data-1"]
+        .iter()
+        .flat_map(|disk| (0..4).map(move |partition| format!("{disk}/kafka-log0/t-{partition}")))
+        .collect();
+    let made = wait_for("the folders of the partitions", || {
+        let made: Vec<&String> = folders.iter().filter(|folder| container.path(folder).is_dir()).collect();
+        (made.len() == 4).then_some(made)
+    });
+    for folder in made {
+        for offset in 1..60 {
+            let pipe = container.path(&format!("{folder}/{offset:020}.snapshot"));
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        }
+    }
+    let servers = format!("bootstrap.servers=localhost:{}", node.plain);
+    let producer = Command::new("java")
+        .args(["-XX:TieredStopAtLevel=1", "-cp", &crate::support::class_path()])
+        .args(["org.apache.kafka.tools.ProducerPerformance", "--topic", "t", "--num-records", "200"])
+        .args(["--record-size", "100000", "--throughput", "-1", "--producer-props", &servers, "batch.size=1"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let _producer = Producer(producer);
+    let silent = || agent.state()?["unresponsive"]["brokerForSeconds"].as_u64();
+    wait_for("a Kafka that has been silent for 25 s", || silent().filter(|seconds| *seconds >= 25));
+    assert_eq!(agent.broker_state(), Some(3));
+    assert!(TcpStream::connect(("127.0.0.1", node.plain)).is_ok(), "it takes connections");
+    assert!(!container.probe("readiness").status.success());
+    assert!(
+        container.probe("liveness").status.success(),
+        "it is not ended without a look at the other nodes"
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState, Unresponsive};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::drain_view::DrainView;
@@ -66,6 +66,8 @@ pub enum Answer {
     CertificatesInUse(BTreeMap<String, Option<CertificatesInUse>>),
     /// The pods that recover logs, by name, of those that answered.
     Recoveries(BTreeMap<String, RecoveryState>),
+    /// The nodes that answer nothing, of those whose agents said so: for how long, by the name of the pod.
+    UnresponsiveNodes(BTreeMap<String, Unresponsive>),
     /// What the safety of a restart depends on.
     Roll(RollKafka),
     /// Whether the pods may restart for a new version of the operator.

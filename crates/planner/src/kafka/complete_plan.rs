@@ -50,6 +50,7 @@ use super::transitions::drain::{self, DrainPlan};
 use super::transitions::pool_finalizer;
 use super::transitions::topic_operator;
 use super::transitions::volume_removal::{self, moves::VolumePlan};
+use super::unresponsive;
 use crate::findings::Problem;
 use crate::overrides::{Overridden, Overriding};
 use crate::workload::agent_pod::DesiredPod;
@@ -78,7 +79,11 @@ pub(super) fn complete(
         return Ok(Plan::asking(of_brokers));
     }
     let quotas = default_quotas::plan(cluster, observed);
-    let agents = [plug_ins::need(cluster, observed), taking_up::need(cluster, certificates, observed, now)];
+    let agents = [
+        plug_ins::need(cluster, observed),
+        taking_up::need(cluster, certificates, observed, now),
+        unresponsive::need(cluster, observed, now),
+    ];
     let drain = drain::plan(cluster, observed, now);
     let of_kafka = [quotas.need.clone(), drain.need.clone()];
     let needs: Vec<Need> = of_kafka.into_iter().chain(agents).flatten().collect();
@@ -225,7 +230,7 @@ impl Draft<'_> {
 
     /// The pod sets, the restarts that their pods need, and the statuses of the pools.
     fn pods_of_pools(&mut self) {
-        let (cluster, certificates) = (self.cluster, self.certificates);
+        let cluster = self.cluster;
         self.progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
         let (mut pods, mut listed_of_pools) = (Vec::new(), Vec::new());
         for pool in &cluster.pools {
@@ -267,10 +272,16 @@ impl Draft<'_> {
             }
         }
         self.pods = pods;
-        let awaits = |id: i32| cluster.pools.iter().any(|pool| pool.removal.awaits(id));
-        let is_held = |id: &i32| certificates.held.contains_key(id) || awaits(*id);
-        self.plan.roll.wanted.retain(|restart| !is_held(&restart.node));
+        let mut wanted = std::mem::take(&mut self.plan.roll.wanted);
+        wanted.retain(|restart| !self.must_stay(restart.node));
+        self.plan.roll.wanted = wanted;
         self.plan.nodes.sort_by_key(|node| node.id);
+    }
+
+    /// Whether a node must not restart, whatever the reason: something that it starts with is not there yet.
+    fn must_stay(&self, node: i32) -> bool {
+        self.certificates.held.contains_key(&node)
+            || self.cluster.pools.iter().any(|pool| pool.removal.awaits(node))
     }
 
     /// The pod of a node as it is to be; `None`: it must not be made yet.
@@ -401,7 +412,14 @@ impl Draft<'_> {
         if let Some(seconds) = self.hold.keep_back(&mut wanted) {
             self.plan.look_again_in(seconds);
         }
-        let mut decided = roll::decide(cluster, &wanted, &desired, observed, now);
+        let is_due = !wanted.is_empty();
+        let must_stay = |node| self.must_stay(node);
+        let unresponsive = unresponsive::restarts(cluster, observed, &wanted, must_stay, now);
+        if let Some(seconds) = unresponsive::look_again(cluster, observed, now) {
+            self.plan.look_again_in(seconds);
+        }
+        // Last: calls to Kafka, addresses of listeners and the turns of other clusters do not wait for a node that answers nothing.
+        let (wanted, mut decided) = roll::decide_all(cluster, wanted, unresponsive, &desired, observed, now);
         if pods_stay {
             // The pods of nodes that leave run on: nothing is taken from under them.
             self.plan.delete.clear();
@@ -426,6 +444,7 @@ impl Draft<'_> {
         let restarts = &self.plan.roll.wanted;
         let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
         self.warnings.extend(ending);
+        self.plan.roll.turn = Some(self.hold.state(is_due, self.progress.waiting_for.is_empty()));
     }
 
     /// The plan with the status of the Kafka resource.
@@ -438,7 +457,6 @@ impl Draft<'_> {
         let status =
             status::kafka(kafka, cluster, certificates, self.observed, &warnings, &progress, self.now);
         plan.status.kafka = Some(status);
-        plan.roll.turn = Some(self.hold.state(&plan.roll.wanted, progress.waiting_for.is_empty()));
         plan.waiting_for = progress.waiting_for;
         plan.waiting_for.extend(taking_up.words());
         plan.look_again = plan.look_again.into_iter().chain(taking_up.look_again()).min();

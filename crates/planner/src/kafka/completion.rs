@@ -81,6 +81,9 @@ impl Observation for Observed {
                 self.unanswered.push((need, Silence::new(SilenceKind::Late, "not every agent answered")));
             }
             (Need::Recoveries(_), Answer::Recoveries(found)) => self.recoveries = Some(found),
+            (Need::UnresponsiveNodes(_), Answer::UnresponsiveNodes(found)) => {
+                self.unresponsive_nodes = Some(found);
+            }
             (Need::Roll(_), Answer::Roll(view)) => self.roll = Some(view),
             (Need::Turn, Answer::Turn(turn)) => self.turn = Some(turn),
             (Need::Admission { pod, .. }, Answer::Admission(admission)) => {

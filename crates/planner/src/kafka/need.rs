@@ -69,6 +69,9 @@ pub enum Need {
     /// Which of these pods, which run and are not ready, recover logs that an unclean stop left: by name, each with its UID. Answer:
     /// [`Answer::Recoveries`](super::answer::Answer::Recoveries).
     Recoveries(BTreeMap<String, Option<String>>),
+    /// For how long the Kafka of these pods, which was up and has been unready for long, has answered no request: by name, each with a mark of
+    /// its container's present start. Answer: [`Answer::UnresponsiveNodes`](super::answer::Answer::UnresponsiveNodes).
+    UnresponsiveNodes(BTreeMap<String, String>),
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`](super::answer::Answer::Roll).
     Roll(Pods),

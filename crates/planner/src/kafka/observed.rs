@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState, Unresponsive};
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -103,6 +103,8 @@ pub struct Observed {
     pub roll: Option<RollKafka>,
     /// Pods that recover logs which an unclean stop left; `None`: no plan asked, or no agent answered.
     pub recoveries: Option<BTreeMap<String, RecoveryState>>,
+    /// For how long the Kafka of pods has answered no request, by the name of the pod; `None`: no plan asked, or nothing is known.
+    pub unresponsive_nodes: Option<BTreeMap<String, Unresponsive>>,
     /// Whether the API server would create a pod in the place of the pod with this name.
     pub admissions: BTreeMap<String, Admission>,
     /// Whether the API server would take the writes of objects with overrides of users'.

@@ -210,11 +210,11 @@ impl OperatorHold {
         decides.then_some(Need::Turn)
     }
 
-    /// How far the cluster is, once the restarts that are to come are known, and whether it is ready.
-    pub(super) fn state(&self, wanted: &[Restart], is_ready: bool) -> TurnState {
+    /// How far the cluster is. `is_due`: a pod is to restart, and not only because it answers nothing; `is_ready`: nothing is waited for.
+    pub(super) fn state(&self, is_due: bool, is_ready: bool) -> TurnState {
         if self.before.is_some() && !self.held.is_empty() {
             TurnState::Waits
-        } else if self.differs || !wanted.is_empty() {
+        } else if self.differs || is_due {
             TurnState::Goes
         } else if is_ready {
             TurnState::Done

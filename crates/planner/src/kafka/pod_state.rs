@@ -2,7 +2,7 @@
 
 use api::names;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Volume};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Volume};
 
 use super::cluster::{Cluster, Pool};
 use super::observed::Observed;
@@ -35,11 +35,19 @@ pub fn kafka_runs(pod: &Pod) -> bool {
     pod_state::runs(pod, names::containers::KAFKA)
 }
 
+/// Whether Kafka's container of a pod runs, was up since its present start, and is not ready.
+pub(crate) fn kafka_fell_unready(pod: &Pod) -> bool {
+    kafka_of(pod)
+        .is_some_and(|kafka| pod_state::is_running(kafka) && kafka.started == Some(true) && !kafka.ready)
+}
+
+fn kafka_of(pod: &Pod) -> Option<&ContainerStatus> {
+    pod_state::status_of(pod, names::containers::KAFKA)
+}
+
 /// What tells one start of Kafka in a pod from all others: the next one may find other jars and other disks.
 pub(crate) fn start_of_kafka(pod: &Pod) -> Option<String> {
-    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let kafka = statuses.iter().find(|status| status.name == names::containers::KAFKA)?;
-    Some(format!("{}/{}", pod.metadata.uid.as_deref()?, kafka.restart_count))
+    Some(format!("{}/{}", pod.metadata.uid.as_deref()?, kafka_of(pod)?.restart_count))
 }
 
 /// Whether the pod is that of a broker.

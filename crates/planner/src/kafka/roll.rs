@@ -27,6 +27,7 @@ use super::roll_order::{self, Decision};
 use super::roll_recovery;
 use super::roll_rules::Rules;
 use super::roll_view::{Batches, RollKafka, RollNode};
+use super::unresponsive;
 use crate::restart_reason::RestartReason;
 use crate::roll::waiting::{self, WaitKind, Waiting};
 use crate::silence::{Silence, SilenceKind};
@@ -112,6 +113,15 @@ pub struct DecidedRoll {
 }
 
 impl DecidedRoll {
+    /// With a warning of what is waited for.
+    fn with_words(mut self) -> Self {
+        if let Some(waits) = self.roll.waits.as_ref().filter(|waits| !waits.is_usual()) {
+            let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
+            self.warnings.push(Warning { reason, message: waits.why.clone() });
+        }
+        self
+    }
+
     /// Lets no pod go: first the user has to act.
     pub fn stop(&mut self, why: &str, observed: &Observed, now: Timestamp) {
         if self.roll.now.is_empty() {
@@ -128,6 +138,17 @@ impl DecidedRoll {
 
 /// Decides about the next step. `desired` are the pods as they stand in the pod sets, by name.
 pub fn decide(
+    cluster: &Cluster,
+    restarts: &[Restart],
+    desired: &BTreeMap<&str, &Pod>,
+    observed: &Observed,
+    now: Timestamp,
+) -> DecidedRoll {
+    decide_about(cluster, restarts, desired, observed, now).with_words()
+}
+
+/// The same without the warning that something is waited for.
+fn decide_about(
     cluster: &Cluster,
     restarts: &[Restart],
     desired: &BTreeMap<&str, &Pod>,
@@ -186,11 +207,38 @@ pub fn decide(
         let since = said_since(observed).unwrap_or(put_off.since);
         outcome.roll.waits = Waiting::put_off(&outcome.roll.now.join(", "), &put_off.why, since, now);
     }
-    if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.is_usual()) {
-        let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
-        outcome.warnings.push(Warning { reason, message: waits.why.clone() });
-    }
     outcome
+}
+
+/// As [`decide`], and about the restarts of nodes that answer nothing when none of the others may be made now: a node that hangs again and
+/// again must not keep certificates from the others. Returns all that are wanted with what was decided.
+pub(super) fn decide_all(
+    cluster: &Cluster,
+    others: Vec<Restart>,
+    of_unresponsive: Vec<Restart>,
+    desired: &BTreeMap<&str, &Pod>,
+    observed: &Observed,
+    now: Timestamp,
+) -> (Vec<Restart>, DecidedRoll) {
+    let mut first = decide_about(cluster, &others, desired, observed, now);
+    if !first.needs.is_empty() || !first.roll.now.is_empty() {
+        return ([others, of_unresponsive].concat(), first.with_words());
+    }
+    if of_unresponsive.is_empty() {
+        if first.roll.waits.is_none() && unresponsive::is_unknown(cluster, observed, now) {
+            // What the status says stays until the agents say something else.
+            first.roll.waits = as_said(observed);
+        }
+        return (others, first.with_words());
+    }
+    let all = [others, of_unresponsive].concat();
+    let mut both = decide_about(cluster, &all, desired, observed, now);
+    if let (Some(before), Some(waits)) = (&first.roll.waits, &mut both.roll.waits)
+        && before.why != waits.why
+    {
+        waits.why = format!("{}; {}", before.why, waits.why);
+    }
+    (all, both.with_words())
 }
 
 /// How many brokers go at the same time. A status that tells of a wait in the future is that of a clock which was set back.
@@ -352,6 +400,8 @@ fn nodes(
                     })
                 }),
             loses_claims,
+            unresponsive: unresponsive::is_unresponsive(&pod, observed, now),
+            unresponsive_broker: unresponsive::is_unresponsive_broker(&pod, observed, now),
             recovers: None,
             reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
@@ -389,6 +439,12 @@ fn ask<'a>(nodes: &[RollNode], observed: &'a Observed) -> Result<Cow<'a, RollKaf
 /// Since when the roll waits: what it waits for may change meanwhile.
 fn waiting_since(observed: &Observed, now: Timestamp) -> Timestamp {
     said_since(observed).unwrap_or(now)
+}
+
+/// The wait that the status tells of; `None`: it tells of none.
+pub(super) fn as_said(observed: &Observed) -> Option<Waiting> {
+    let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
+    waiting::said(status.and_then(|status| status.conditions.as_deref()).unwrap_or_default())
 }
 
 /// Since when the status says that the roll waits; `None`: it does not.

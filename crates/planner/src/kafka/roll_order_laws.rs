@@ -8,7 +8,7 @@ prop_compose! {
     fn any_cluster()(size in 1_usize..9)(
         states in prop::collection::vec(0_u8..6, size),
         roles in prop::collection::vec(0_u8..3, size),
-        due in prop::collection::vec(0_u8..4, size),
+        due in prop::collection::vec(0_u8..5, size),
         flags in prop::collection::vec(any::<(bool, bool, bool, bool)>(), size),
         registered in prop::collection::vec(any::<bool>(), size),
         lags in prop::collection::vec(prop::option::of(0_i64..12_000), size),
@@ -23,7 +23,9 @@ prop_compose! {
             vec![RestartReason::ManualRollingUpdate],
             vec![RestartReason::KafkaCertificatesChanged],
             vec![RestartReason::PodHasOldRevision, RestartReason::CaCertRenewed],
+            vec![RestartReason::PodUnresponsive],
         ];
+        let is_silent = |i: usize| due[i] == 4;
         let states_of = [PodState::Ready, PodState::Ready, PodState::Ready, PodState::Unready, PodState::Stuck, PodState::Missing];
         let nodes: Vec<RollNode> = (0..states.len()).map(|i| RollNode {
             id: i as i32,
@@ -32,12 +34,14 @@ prop_compose! {
             departs: false,
             broker: roles[i] != 1,
             rack: None,
-            state: states_of[states[i] as usize],
-            long: flags[i].0,
-            served: flags[i].1 || states_of[states[i] as usize] == PodState::Ready,
+            state: if is_silent(i) { PodState::Unready } else { states_of[states[i] as usize] },
+            long: flags[i].0 || is_silent(i),
+            served: flags[i].1 || is_silent(i) || states_of[states[i] as usize] == PodState::Ready,
             unscheduled: flags[i].2,
             loses_storage: flags[i].3,
             loses_claims: false,
+            unresponsive: is_silent(i),
+            unresponsive_broker: is_silent(i) && flags[i].2,
             recovers: None,
             reasons: reasons[due[i] as usize].iter().copied().collect(),
         }).collect();
@@ -113,6 +117,31 @@ fn kept_copies(
             .count()
 }
 
+/// Whether a node that leads a partition answers nothing, and a ready broker that follows is an eligible leader.
+fn has_ready_eligible_leader(
+    partition: &RollPartition,
+    nodes: &[RollNode],
+    kafka: &RollKafka,
+    id: i32,
+) -> bool {
+    let Ok(brokers) = &kafka.brokers else { return false };
+    let Ok(Some(quorum)) = &kafka.quorum else { return false };
+    if !nodes[id as usize].unresponsive_broker || partition.leader != Some(id) {
+        return false;
+    }
+    for other in &partition.eligible {
+        let mut all = quorum.voters.iter().chain(&quorum.observers);
+        let lag_ms = all.find(|voter| voter.id == *other).and_then(|voter| voter.lag_ms);
+        let is_ready = nodes[*other as usize].state == PodState::Ready;
+        let has_disk = !partition.is_failed_on(*other) && !partition.offline.contains(other);
+        let is_there = brokers.registered.contains_key(other) && lag_ms.is_some_and(|lag| lag < 3000);
+        if is_ready && has_disk && is_there {
+            return true;
+        }
+    }
+    false
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
@@ -133,7 +162,8 @@ proptest! {
         }
         if let Ok(brokers) = &kafka.brokers && chosen.broker {
             // A replica on a failed disk is nothing that a restart takes away, unless it destroys what it has.
-            let takes = |p: &&RollPartition| !p.is_out_of_use_on(id) || chosen.may_lose_records();
+            // Nor does that of a leader that answers nothing, when another one may lead.
+            let takes = |p: &&RollPartition| (!p.is_out_of_use_on(id) || chosen.may_lose_records()) && !has_ready_eligible_leader(p, &nodes, &kafka, id);
             for p in brokers.partitions.iter().filter(|p| p.isr.contains(&id)).filter(takes) {
                 let left = copies_without(p, &kafka, id);
                 prop_assert!(p.replicas.len() <= p.min_isr || left >= p.min_isr, "{p:?}");
@@ -152,7 +182,8 @@ proptest! {
                     let last = p.is_complete_on(id)
                         || (p.isr.is_empty() && (chosen.state == PodState::Ready || p.last_known.contains(&id)));
                     let kept = kept_copies(p, &nodes, &kafka, &BTreeSet::from([id]));
-                    prop_assert!(!last || kept > 0 || !p.replicas.iter().any(comes), "destroys the last copy of {p:?}");
+                    let waits = p.replicas.iter().any(comes) || chosen.is_unasked();
+                    prop_assert!(!last || kept > 0 || !waits, "destroys the last copy of {p:?}");
                 }
             }
         }
@@ -173,8 +204,9 @@ proptest! {
         }
         // What nobody can tell is not bet on: records of which no other copy is known stay.
         let alone = nodes.iter().filter(|n| n.broker).count() == 1;
-        if kafka.brokers.is_err() && chosen.broker && !alone {
+        if kafka.brokers.is_err() && chosen.broker && (!alone || chosen.is_unasked()) {
             prop_assert!(!chosen.may_lose_records());
+            prop_assert!(alone || !chosen.is_unasked());
         }
     }
 
@@ -208,7 +240,10 @@ proptest! {
 
     #[test]
     fn a_healthy_cluster_rolls_to_its_end_and_restarts_each_node_once((mut nodes, _) in any_cluster(), sets in any::<u16>()) {
-        for node in &mut nodes { node.state = PodState::Ready; }
+        for node in &mut nodes {
+            node.state = PodState::Ready;
+            if node.reasons.remove(&RestartReason::PodUnresponsive) { node.reasons.insert(RestartReason::ManualRollingUpdate); }
+        }
         let follows = |n: &RollNode| RollVoter { id: n.id, lag_ms: Some(0) };
         let all: Vec<i32> = nodes.iter().map(|n| n.id).collect();
         let partitions = (0..4).map(|i| {

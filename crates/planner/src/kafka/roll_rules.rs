@@ -3,19 +3,19 @@
 //! - A controller goes only while the quorum keeps its majority without it, and while every other controller of the plan is a
 //!   voter that has caught up.
 //! - A broker goes only while the quorum works, no partition falls below `min.insync.replicas` without it, and no partition
-//!   loses the only copy that is in sync, or, on storage that ends with the pod, the only complete copy.
+//!   loses the only copy that is in sync, unless the broker answers nothing and an eligible leader is ready, or, on storage that ends
+//!   with the pod, the only complete copy.
 //! - Where Kafka does not say how it is, only what is down may go, and what is kept from answering by certificates that the
 //!   restart brings.
 //! - What recovers its logs after an unclean stop goes when it is done: it would begin anew, and nobody else has what it has yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::annotations::MANUAL_ROLLING_UPDATE;
-
-use super::roll_basis;
+use super::roll_block::Block;
 use super::roll_view::{
     Batches, PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter,
 };
+use super::unresponsive;
 use crate::restart_reason::RestartReason;
 use crate::silence::{Silence, SilenceKind};
 
@@ -111,10 +111,10 @@ impl<'a> Rules<'a> {
         }
         // What the restart destroys is made anew only by the others, who decide about it by a majority of all.
         if voters < 3
-            && let Some(node) = members.iter().find(|node| node.loses_claims)
+            && let Some(node) = members.iter().find(|node| node.must_not_lose_records())
         {
             return Some(format!(
-                "the claims of controller {} would be deleted, and without its log the quorum of {voters} cannot go on",
+                "the log of controller {} would be deleted, and without it the quorum of {voters} cannot go on",
                 node.id
             ));
         }
@@ -149,13 +149,18 @@ impl<'a> Rules<'a> {
             return Some(WHY.to_owned());
         }
         let has_others = || self.others(node, |other| other.controller).next().is_some();
-        let lost = node.loses_claims || node.may_lose_records() && has_others();
+        let lost = node.must_not_lose_records() || node.may_lose_records() && has_others();
         lost.then(|| format!("{WHY}, and the restart would destroy one of its logs"))
     }
 
     fn of_brokers(&self, members: &[&RollNode]) -> Option<String> {
-        let ready = members.iter().filter(|node| node.state == PodState::Ready);
-        if let Some(why) = ready.into_iter().find_map(|node| self.cannot_register(node)) {
+        // Where no quorum takes it back, a broker that answers nothing may as well wait. A controller may be what the quorum lacks.
+        let is_known = self.kafka.quorum.is_ok();
+        let comes_back = |node: &&RollNode| {
+            node.state == PodState::Ready || node.is_unasked() && is_known && !node.controller
+        };
+        let restarted = members.iter().copied().filter(comes_back);
+        if let Some(why) = restarted.into_iter().find_map(|node| self.cannot_register(node)) {
             return Some(why);
         }
         match &self.kafka.brokers {
@@ -216,7 +221,11 @@ impl<'a> Rules<'a> {
             .filter_map(|partition| self.blocks(partition, brokers, members).map(|why| (partition, why)));
         let (partition, why) = blocking.next()?;
         let more = blocking.count();
-        let first = self.explain(partition, brokers, why);
+        let in_sync = partition.isr.iter().filter(|id| self.is_in_sync(partition, **id)).count();
+        let mut first = why.words(partition, brokers, in_sync);
+        for node in members.iter().filter(|node| node.is_unasked()) {
+            first.push_str(&unresponsive::by_hand(&node.pod, node.loses_storage));
+        }
         Some(if more == 0 { first } else { format!("{first}; and {more} more partitions") })
     }
 
@@ -258,6 +267,8 @@ impl<'a> Rules<'a> {
     /// - A replica on a disk that its broker runs without serves nobody, and comes back with a restart alone: such a restart takes nothing away
     ///   from the partition, unless it destroys what is on the disk, which may only be full. But with such a restart, which leaves no mark of a
     ///   clean end on that disk, Kafka no longer counts the replica as eligible: where it may be the last complete one, a user asks for it.
+    /// - A partition that is led by a node that answers nothing loses nothing with it, when an eligible leader is there: see
+    ///   [`Self::has_ready_eligible_leader`].
     /// - Of several that go at once, two share no partition that would be short without both, however few replicas it has, and none at
     ///   all where the restart of one of them destroys what it has stored: one by one they may go.
     fn blocks(
@@ -276,20 +287,23 @@ impl<'a> Rules<'a> {
             }
         };
         let left = partition.isr.iter().filter(|id| leaves(**id).is_none() && counts(**id)).count();
-        let takes = |node: &&RollNode| !partition.is_out_of_use_on(node.id) || node.may_lose_records();
+        let takes = |node: &&RollNode| {
+            let is_of_use = !partition.is_out_of_use_on(node.id) || node.may_lose_records();
+            is_of_use && !self.has_ready_eligible_leader(partition, brokers, node)
+        };
         let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).filter(takes).peekable();
         let takes_one = taken.peek().is_some();
         let may_come =
             |but: i32| partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id));
         if takes_one
             && left == 0
-            && let Some(node) = taken.find(|node| node.loses_claims || may_come(node.id))
+            && let Some(node) = taken.find(|node| node.must_not_lose_records() || may_come(node.id))
         {
             return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
         }
         let mut going = partition.replicas.iter().filter_map(|id| leaves(*id));
         if let Some(node) = going.find(|node| {
-            let waits = node.loses_claims || may_come(node.id);
+            let waits = node.must_not_lose_records() || may_come(node.id);
             waits && self.destroys(partition, brokers, members, node)
         }) {
             return Some(Block::OnlyComplete { node: node.id });
@@ -332,10 +346,35 @@ impl<'a> Rules<'a> {
         (partition.replicas.len() > partition.min_isr && short).then_some(Block::BelowMinimum)
     }
 
+    /// Whether no broker can follow the node, since it answers nothing, and it leads the partition, and a ready broker is an eligible leader
+    /// (KIP-966: it has every committed record): Kafka elects that broker as soon as the node ends. Where the restart destroys a copy, as many
+    /// others have to be there as writes need: the next leader may answer nothing, too.
+    fn has_ready_eligible_leader(
+        &self,
+        partition: &RollPartition,
+        brokers: &RollBrokers,
+        node: &RollNode,
+    ) -> bool {
+        let is_there = |id: &&i32| {
+            let other = self.nodes.iter().find(|other| other.id == **id && other.id != node.id);
+            let follows = self.following_closely.as_ref().is_some_and(|following| following.contains(id));
+            other.is_some_and(|other| other.state == PodState::Ready)
+                && follows
+                && brokers.registered.contains_key(id)
+                && !partition.is_failed_on(**id)
+                && !partition.offline.contains(id)
+        };
+        let others = partition.replicas.len().saturating_sub(1);
+        let needed = if node.may_lose_records() { partition.min_isr.min(others).max(1) } else { 1 };
+        node.unresponsive_broker
+            && partition.leader == Some(node.id)
+            && partition.eligible.iter().filter(is_there).count() >= needed
+    }
+
     /// Whether the restart of these nodes destroys, on this one of them, what may be the last complete copy of a partition: one
     /// that Kafka counts as in sync or as eligible to lead (KIP-966: both have every committed record), while no other such copy
-    /// stays on storage that is there. Where there is none at all, the last one may be any that a ready broker has, or that of the
-    /// last leader. And where nobody leads, what Kafka says of who is in sync is of another time: without eligible leaders it goes on
+    /// stays on storage that is there. Where there is none at all, the last one may be any that was there, not only that of
+    /// the last leader, whose disk may be gone. And where nobody leads, what Kafka says of who is in sync is of another time: without eligible leaders it goes on
     /// saying so of a broker that comes back with nothing, and any copy that was there may be the last complete one.
     fn destroys(
         &self,
@@ -348,8 +387,9 @@ impl<'a> Rules<'a> {
         let is_led = partition.leader.is_some_and(|id| !partition.is_failed_on(id));
         let in_sync =
             is_led && partition.isr.iter().any(|id| stays(*id) && self.is_closely_in_sync(partition, *id));
-        // A broker that ends for a moment is not known to have its disk. Where a user gives up claims, or a failed disk, that can wait.
-        let can_wait = node.loses_claims || partition.is_failed_on(node.id);
+        // A broker that ends for a moment is not known to have its disk. Where a user gives up claims, or a failed disk, or a node answers
+        // nothing, that can wait.
+        let can_wait = node.must_not_lose_records() || partition.is_failed_on(node.id);
         let is_there = |id: &i32| {
             brokers.registered.contains_key(id)
                 && !partition.is_failed_on(*id)
@@ -359,56 +399,10 @@ impl<'a> Rules<'a> {
         if !node.may_lose_records() || in_sync || eligible {
             return false;
         }
-        let is_ready = node.state == PodState::Ready;
-        let may_be_last = if partition.isr.is_empty() {
-            partition.last_known.contains(&node.id) || is_ready
-        } else {
-            !is_led && (is_ready || node.served)
-        };
+        let was_there = node.state == PodState::Ready || node.served;
+        let was_last_leader = partition.isr.is_empty() && partition.last_known.contains(&node.id);
+        let may_be_last = was_last_leader || was_there && (partition.isr.is_empty() || !is_led);
         may_be_last || partition.is_complete_on(node.id)
-    }
-
-    fn explain(&self, partition: &RollPartition, brokers: &RollBrokers, why: Block) -> String {
-        let name = &partition.name;
-        let gone: Vec<i32> =
-            partition.replicas.iter().copied().filter(|id| !brokers.registered.contains_key(id)).collect();
-        let hint = if gone.is_empty() {
-            String::new()
-        } else {
-            format!("; brokers {} are not registered: give its replicas there to other brokers", list(&gone))
-        };
-        match why {
-            Block::LastCopy { node, destroyed } => {
-                let loss = if destroyed { ", which the restart would destroy" } else { "" };
-                format!(
-                    "partition {name} has its only copy in sync on broker {node}{loss}, of replicas on brokers {}{hint}",
-                    list(&partition.replicas)
-                )
-            }
-            Block::OnlyComplete { node } => format!(
-                "partition {name} has no other complete copy, and the restart would destroy what broker {node} has of it, of \
-                 replicas on brokers {} ({}){hint}",
-                list(&partition.replicas),
-                roll_basis::standing(partition)
-            ),
-            Block::Eligible { node } => format!(
-                "partition {name} has no copy in sync, and what broker {node} has of it on a disk that failed may be its last complete one, which \
-                 Kafka no longer counts as such when the broker restarts: once the disk works, write the annotation \
-                 {MANUAL_ROLLING_UPDATE}: \"true\" on its pod"
-            ),
-            Block::Shared { node } => format!(
-                "partition {name} would lose what broker {node} has of it together with another replica, of those on brokers {}{hint}",
-                list(&partition.replicas)
-            ),
-            Block::BelowMinimum => {
-                let in_sync = partition.isr.iter().filter(|id| self.is_in_sync(partition, **id)).count();
-                format!(
-                    "partition {name} would fall below min.insync.replicas ({in_sync} of {} replicas in sync, {} needed){hint}",
-                    partition.replicas.len(),
-                    partition.min_isr
-                )
-            }
-        }
     }
 
     /// Why a node may not go while the nodes that could tell the effect do not answer; `kind` selects these.
@@ -422,8 +416,14 @@ impl<'a> Rules<'a> {
         }
         let mut others = self.others(node, kind).peekable();
         // The only node of a kind has no other to wait for.
-        if !node.loses_claims {
+        if !node.must_not_lose_records() {
             others.peek()?;
+        }
+        // What keeps all nodes from an answer lies around them, and no restart mends it.
+        if node.is_unasked() && others.peek().is_some() {
+            return Some(format!(
+                "no other node answers either, so that the cause lies around them: {silence}"
+            ));
         }
         if node.may_lose_records() {
             return Some(format!(
@@ -464,32 +464,12 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// What a partition would lose.
-#[derive(Clone, Copy, Debug)]
-enum Block {
-    /// Its only copy in sync.
-    LastCopy { node: i32, destroyed: bool },
-    /// What may be its last complete copy, which the restart would destroy.
-    OnlyComplete { node: i32 },
-    /// The standing of this node, whose disk failed, as an eligible leader.
-    Eligible { node: i32 },
-    /// What the restart of this node destroys, at the same time as another replica.
-    Shared { node: i32 },
-    /// Replicas that writes need.
-    BelowMinimum,
-}
-
 /// Whether a restart of the node ends the silence: no node accepts the operator's certificate or shows one that the operator
 /// trusts, and the node waits for other certificates. The node's records must outlive the restart all the same.
 fn mends(node: &RollNode, silence: &Silence) -> bool {
     silence.kind == SilenceKind::Tls
         && !node.may_lose_records()
         && node.reasons.iter().any(|reason| RestartReason::is_about_certificates(*reason))
-}
-
-fn list(ids: &[i32]) -> String {
-    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    texts.join(", ")
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[path = "roll_unresponsive_tests.rs"]
+mod unresponsive_nodes;
+
 const FETCH_TIMEOUT_MS: i64 = 2000;
 
 fn node(id: i32, controller: bool, broker: bool) -> RollNode {
@@ -166,8 +169,11 @@ fn while_no_replica_is_in_sync_a_broker_keeps_what_the_restart_would_destroy() {
     assert_eq!(obstacle(&nodes, &leaderless, &[0]), None, "it has no replica of it");
     // A partition that has no other replica cannot be kept by waiting.
     assert_eq!(obstacle(&nodes, &kafka(quorum(), &[(&[2], &[], 1)]), &[2]), None);
-    // What is down may be what brings a replica back, and a volume outlives the restart.
-    nodes[1].state = PodState::Unready;
+    // Also of a broker that is down: the disk of the last leader may be gone. A pod that never was ready has nothing, and a volume outlives
+    // the restart.
+    (nodes[1].state, nodes[1].served) = (PodState::Unready, true);
+    assert!(says(obstacle(&nodes, &leaderless, &[1]).as_ref(), "no other complete copy"));
+    nodes[1].served = false;
     nodes[2].loses_storage = false;
     assert_eq!(obstacle(&nodes, &leaderless, &[1]), None);
     assert_eq!(obstacle(&nodes, &leaderless, &[2]), None);
@@ -258,11 +264,10 @@ fn where_no_replica_is_complete_the_last_leader_keeps_what_it_has_although_it_is
     let of_memory = |id, state| RollNode { loses_storage: true, state, ..node(id, false, true) };
     let nodes = [of_memory(1, PodState::Unready), of_memory(2, PodState::Unready)];
     assert!(obstacle(&nodes, &leaderless(&[], &[2]), &[2]).is_some());
-    assert_eq!(
-        obstacle(&nodes, &leaderless(&[], &[2]), &[1]),
-        None,
-        "it may be what brings the partition back"
-    );
+    // That disk may be gone, and then the other copy is all that there is: Kafka does not know which.
+    assert!(obstacle(&nodes, &leaderless(&[], &[2]), &[1]).is_some());
+    let never_ready = nodes.map(|node| RollNode { served: false, ..node });
+    assert_eq!(obstacle(&never_ready, &leaderless(&[], &[2]), &[1]), None, "it has nothing");
 }
 
 /// Three brokers with two of three copies needed, of which these run without the disk of their replica.

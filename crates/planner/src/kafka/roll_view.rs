@@ -36,6 +36,10 @@ pub struct RollNode {
     pub loses_storage: bool,
     /// A restart destroys claims: what lies on them was there before this very pod.
     pub loses_claims: bool,
+    /// Its agent says that a listener of its Kafka takes connections and has answered no request for long.
+    pub unresponsive: bool,
+    /// The listener between brokers is one of these: nobody follows it.
+    pub unresponsive_broker: bool,
     /// What it recovers after an unclean stop, in words; `None`: nothing. It is waited for, and not restarted: it would begin anew.
     pub recovers: Option<String>,
     /// Why it has to restart; empty when it need not.
@@ -46,6 +50,18 @@ impl RollNode {
     /// Whether a restart may destroy records: it loses claims, or other storage, and the pod was ready and so may have some.
     pub fn may_lose_records(&self) -> bool {
         self.loses_claims || self.loses_storage && self.served
+    }
+
+    /// Whether it restarts for nothing but that it answers nothing.
+    pub fn is_unasked(&self) -> bool {
+        self.reasons.contains(&RestartReason::PodUnresponsive)
+    }
+
+    /// Whether the restart waits for another copy of all that it would destroy even where no other node could bring such a copy: it would
+    /// delete claims, which outlived former pods, or the storage ends with the pod of a node that answers nothing, and no user asks for it.
+    pub fn must_not_lose_records(&self) -> bool {
+        let is_asked = self.reasons.contains(&RestartReason::ManualRollingUpdate);
+        self.loses_claims || self.loses_storage && self.unresponsive && !is_asked
     }
 
     /// Whether nothing is taken away when the pod is replaced.

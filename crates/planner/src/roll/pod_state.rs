@@ -97,12 +97,14 @@ pub(crate) fn runs(pod: &Pod, container: &str) -> bool {
     is_ready(pod) || (!is_going && status_of(pod, container).is_some_and(is_running))
 }
 
-fn status_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+/// What the kubelet says of a container.
+pub(crate) fn status_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
     containers.iter().find(|status| status.name == container)
 }
 
-fn is_running(container: &ContainerStatus) -> bool {
+/// Whether a container runs.
+pub(crate) fn is_running(container: &ContainerStatus) -> bool {
     container.state.as_ref().is_some_and(|state| state.running.is_some())
 }
 

@@ -67,6 +67,15 @@ impl Waiting {
     }
 }
 
+/// The wait of which a status tells; `None`: it tells of none.
+pub(crate) fn said(conditions: &[Condition]) -> Option<Waiting> {
+    let since = said_since(conditions)?;
+    let is_of_it =
+        |condition: &&Condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS);
+    let why = conditions.iter().find(is_of_it)?.message.clone()?;
+    Some(Waiting { why, since, kind: WaitKind::Unsafe })
+}
+
 /// Since when a status says that a roll waits; `None`: it does not.
 pub(crate) fn said_since(conditions: &[Condition]) -> Option<Timestamp> {
     let said = conditions

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::agent::{CertificatesInUse, container};
+use api::agent::{CertificatesInUse, Unresponsive, container};
 use k8s_openapi::api::core::v1::Secret;
 use pki::CertificatePem;
 use planner::kafka::certificates::access::access;
@@ -67,6 +67,15 @@ pub(crate) fn sha256(text: &str) -> String {
 }
 
 impl World {
+    /// For how long the Kafka of these pods has answered nothing.
+    pub(crate) fn unresponsive(
+        &self,
+        pods: &BTreeMap<String, String>,
+    ) -> Option<BTreeMap<String, Unresponsive>> {
+        let all = self.unresponsive_nodes.clone()?.into_iter();
+        Some(all.filter(|(pod, _)| pods.contains_key(pod)).collect())
+    }
+
     /// Which certificates pods use; those of others are read at their start alone.
     pub(crate) fn in_use_of(
         &self,

@@ -14,6 +14,7 @@ pub(crate) mod bridge;
 pub(crate) mod cert_manager;
 pub(crate) mod connect;
 pub(crate) mod exposure;
+pub(crate) mod inputs;
 pub(crate) mod java_properties;
 pub(crate) mod mirror;
 pub(crate) mod planned;
@@ -22,7 +23,7 @@ pub(crate) mod roll;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::agent::{AgentReport, CertificatesInUse, RecoveryState};
+use api::agent::{AgentReport, CertificatesInUse, RecoveryState, Unresponsive};
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
@@ -44,9 +45,10 @@ use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::RollKafka;
 use planner::live_object::LiveObject;
 use planner::ownership::Holder;
-use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
+#[allow(unused_imports, reason = "every test file uses its own part")]
+pub(crate) use self::inputs::{documents, reference, settings};
 #[allow(unused_imports, reason = "every test file uses its own part")]
 pub(crate) use self::planned::{condition, kafka_status, object, pool_status, warning_with};
 
@@ -61,6 +63,8 @@ pub(crate) struct World {
     pub roll: Option<RollKafka>,
     /// Pods that recover their logs.
     pub recoveries: BTreeMap<String, RecoveryState>,
+    /// For how long the Kafka of pods has answered nothing, as their agents say; `None`: no agent answers.
+    pub unresponsive_nodes: Option<BTreeMap<String, Unresponsive>>,
     /// Pods that the API server would not create, and why.
     pub refused_pods: BTreeMap<String, String>,
     /// Writes of objects with overrides that the API server would not take, by kind and name, and why.
@@ -92,30 +96,6 @@ pub(crate) struct World {
     /// Whether it is the turn of the cluster; `None`: that is not known.
     pub turn: Option<Turn>,
     version: u64,
-}
-
-/// The documents of a YAML file.
-pub(crate) fn documents(text: &str) -> Vec<Value> {
-    let parts = text.split("\n---\n").filter(|part| !part.trim().is_empty());
-    parts.map(|part| serde_saphyr::from_str(part).unwrap()).collect()
-}
-
-/// The file under `tests/reference`.
-pub(crate) fn reference(name: &str) -> String {
-    let path = format!("{}/tests/reference/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(path).unwrap()
-}
-
-pub(crate) fn settings() -> PlanSettings {
-    PlanSettings {
-        operator_image: "kastellan/operator:test".to_owned(),
-        kafka_images: BTreeMap::from([
-            ("4.3.1".to_owned(), "apache/kafka:4.3.1".to_owned()),
-            ("4.2.1".to_owned(), "apache/kafka:4.2.1".to_owned()),
-        ]),
-        operator_namespace: Some("operators".to_owned()),
-        ..PlanSettings::default()
-    }
 }
 
 impl World {
@@ -164,6 +144,7 @@ impl World {
             turn: None,
             roll: None,
             recoveries: BTreeMap::new(),
+            unresponsive_nodes: Some(BTreeMap::new()),
             refused_pods: BTreeMap::new(),
             refused_writes: BTreeMap::new(),
             strangers: BTreeMap::new(),
@@ -246,6 +227,9 @@ impl World {
             Need::Recoveries(pods) => {
                 let found = self.recoveries.iter().filter(|(pod, _)| pods.contains_key(*pod));
                 Answer::Recoveries(found.map(|(pod, left)| (pod.clone(), left.clone())).collect())
+            }
+            Need::UnresponsiveNodes(pods) => {
+                self.unresponsive(pods).map_or_else(unknown, Answer::UnresponsiveNodes)
             }
             Need::AgentReports(agents) => {
                 let reports =

@@ -402,6 +402,7 @@ fn a_jar_that_pods_run_without_is_named_with_how_to_add_it() {
     let missing = AgentReport {
         missing_plug_ins: vec![PlugIn::JmxPrometheusExporter { port: 9404 }, PlugIn::QuotasPlugIn],
         certificates: None,
+        unresponsive: None,
     };
     for pod in ["my-dual-0", "my-dual-2"] {
         world.agents.insert(pod.to_owned(), missing.clone());

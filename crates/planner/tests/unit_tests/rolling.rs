@@ -3,6 +3,7 @@
 mod batches;
 mod old_answers;
 mod recovery;
+mod unresponsive;
 
 use crate::common;
 use crate::common::planned::broken_disks;

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::Draft;
 use crate::kafka::cluster::Node;
 use crate::kafka::roll_view::PodState;
-use crate::kafka::{lost, pod_state, restart_reasons};
+use crate::kafka::{lost, pod_state, restart_reasons, unresponsive};
 use crate::pod_words::{is_long_unready, is_ready};
 
 impl Draft<'_> {
@@ -55,6 +55,10 @@ impl Draft<'_> {
         if !is_ready(live) {
             match (lost::of_unready(&name, live, observed), pod_state::words(live)) {
                 (Some(warning), _) => progress.pod_has(warning),
+                (None, words) if unresponsive::is_unresponsive(&name, observed, self.now) => {
+                    let before = words.map(|words| format!("; before that, {words}")).unwrap_or_default();
+                    progress.pod_has_words(unresponsive::not_ready(&name) + &before);
+                }
                 (None, Some(words)) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
                 (None, None) => progress.waiting_for.push(format!("pod {name} is not ready")),
             }

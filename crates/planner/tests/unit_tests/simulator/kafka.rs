@@ -141,6 +141,8 @@ impl Kafka {
                     self.forget(partition, leader);
                 }
                 self.replicate(partition, leader, (ms, now), random);
+            } else {
+                self.leave_behind(partition, now);
             }
             if self.complete(partition).is_empty() {
                 losses.push(Loss::Gone { partition });
@@ -248,7 +250,32 @@ impl Kafka {
     fn serving_leader(&self, partition: usize, now: u64) -> Option<i32> {
         let leader = self.metadata.partitions[partition].leader?;
         let process = self.nodes.get(&leader)?.process.as_ref()?;
-        (process.acts(now) && process.stage == Stage::Serves).then_some(leader)
+        let answers = process.unresponsive_since(now).is_none();
+        (process.acts(now) && process.stage == Stage::Serves && answers).then_some(leader)
+    }
+
+    /// A leader that answers nothing takes the replicas that cannot follow it out of those in sync: that is done by a thread of its own.
+    fn leave_behind(&mut self, partition: usize, now: u64) {
+        let one = &self.metadata.partitions[partition];
+        let is_silent = |id: &i32| {
+            let process = self.nodes.get(id).and_then(|node| node.process.as_ref());
+            process.is_some_and(|process| {
+                let keeps = process.unresponsive.is_some_and(|silent| silent.keeps_in_sync);
+                process.unresponsive_since(now).is_some() && !keeps
+            })
+        };
+        let Some(leader) = one.leader.filter(is_silent) else { return };
+        if !self.quorum.decides(&self.nodes, now) {
+            return;
+        }
+        let late = |id: &&i32| {
+            let known = self.followers.get(&(partition, **id));
+            **id != leader && known.is_none_or(|known| now > known.level_at + self.lag_ms)
+        };
+        let leaves: Vec<i32> = one.isr.iter().filter(late).copied().collect();
+        for id in leaves {
+            self.metadata.shrink(partition, id);
+        }
     }
 
     /// Records of one partition are written and copied.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::agent::Unresponsive;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateRunning, ContainerStateWaiting};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, PodStatus};
@@ -44,6 +45,8 @@ pub(super) struct Live {
     stand: Stand,
     initialized: u64,
     ready: Option<(bool, u64)>,
+    /// Its container was ready since its present start.
+    started: bool,
     created: u64,
 }
 
@@ -121,6 +124,7 @@ impl Live {
         let status = ContainerStatus {
             name: "kafka".to_owned(),
             ready: self.ready.is_some_and(|(ready, _)| ready),
+            started: Some(self.started),
             restart_count: i32::from(crashed),
             state: container,
             ..ContainerStatus::default()
@@ -138,6 +142,7 @@ impl Live {
     fn set_ready(&mut self, ready: bool, now: u64) {
         if self.ready.map_or(ready, |(before, _)| before != ready) {
             self.ready = Some((ready, now));
+            self.started = self.started && self.stand == Stand::Runs || ready;
             self.write();
         }
     }
@@ -159,7 +164,7 @@ impl Kubernetes {
         Self { wanted, slowness_ms: 2000, ..Self::default() }
     }
 
-    /// Time passes. Returns the nodes whose disks went with their pods.
+    /// Time passes. Returns the nodes whose disks went with tother pods.
     pub(super) fn advance(&mut self, kafka: &mut Kafka, now: u64, random: &mut Random) -> Wiped {
         let mut wiped = Vec::new();
         for (name, (node, wanted)) in &self.wanted {
@@ -184,6 +189,7 @@ impl Kubernetes {
                 stand,
                 initialized: now,
                 ready: None,
+                started: false,
                 created: now,
             };
             live.write();
@@ -247,6 +253,18 @@ impl Kubernetes {
         self.remove(name, kafka)
     }
 
+    /// For how long the Kafka of pods has answered nothing, as tother agents say.
+    pub(super) fn unresponsive_nodes(&self, kafka: &Kafka, now: u64) -> BTreeMap<String, Unresponsive> {
+        let running = self.live.iter().filter(|(_, live)| live.stand == Stand::Runs);
+        let silent = running.filter_map(|(name, live)| {
+            let since = kafka.nodes[&live.node].unresponsive_since(now)?;
+            let told =
+                Unresponsive { controller_for_seconds: None, broker_for_seconds: Some((now - since) / 1000) };
+            Some((name.clone(), told))
+        });
+        silent.collect()
+    }
+
     /// Nothing is late any more.
     pub(super) fn heal(&mut self, now: u64) {
         self.slowness_ms = 2000;
@@ -295,7 +313,8 @@ fn kubelet(live: &mut Live, kafka: &mut Kafka, start_ms: Option<u64>, now: u64, 
                 return;
             }
             let serves = node.process.as_ref().is_some_and(|process| {
-                process.acts(now) && matches!(process.stage, Stage::Serves | Stage::Stops)
+                let answers = process.unresponsive_since(now).is_none();
+                process.acts(now) && answers && matches!(process.stage, Stage::Serves | Stage::Stops)
             });
             let registered = kafka.metadata.registered.get(&live.node).is_some_and(|one| !one.fenced);
             let ready = serves && (registered || !node.broker);

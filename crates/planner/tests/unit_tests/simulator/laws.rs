@@ -32,7 +32,7 @@ impl Broken {
 pub(super) fn of_restart(kafka: &Kafka, batch: &BTreeSet<i32>, now: u64) -> BTreeSet<Broken> {
     let mut broken = BTreeSet::new();
     for index in 0..kafka.metadata.partitions.len() {
-        broken.extend(of_partition(kafka, index, batch));
+        broken.extend(of_partition(kafka, index, batch, now));
     }
     let votes = |id: &&i32| kafka.nodes.get(*id).is_some_and(|node| kafka.quorum.votes(node, now));
     let voters: Vec<i32> = batch.iter().filter(votes).copied().collect();
@@ -52,7 +52,7 @@ pub(super) fn of_restart(kafka: &Kafka, batch: &BTreeSet<i32>, now: u64) -> BTre
     broken
 }
 
-fn of_partition(kafka: &Kafka, index: usize, batch: &BTreeSet<i32>) -> Vec<Broken> {
+fn of_partition(kafka: &Kafka, index: usize, batch: &BTreeSet<i32>, now: u64) -> Vec<Broken> {
     let mut broken = Vec::new();
     let one = &kafka.metadata.partitions[index];
     let members: Vec<i32> = one.replicas.iter().filter(|id| batch.contains(id)).copied().collect();
@@ -79,7 +79,14 @@ fn of_partition(kafka: &Kafka, index: usize, batch: &BTreeSet<i32>) -> Vec<Broke
             !matches!(process.stage, Stage::Starts(_) | Stage::Registers | Stage::Reads(_))
         })
     };
-    if members.iter().any(|id| serves(id) && one.isr.contains(id)) {
+    // A leader that answers nothing serves nobody, and another broker that has everything may lead.
+    let has_ready_eligible_leader = |id: &i32| {
+        let is_silent = kafka.nodes.get(id).is_some_and(|node| node.unresponsive_since(now).is_some());
+        let is_there = |other: &i32| !batch.contains(other) && kafka.nodes[other].works(now);
+        let leaders = one.eligible.iter().filter(|other| is_there(other) && complete.contains(other));
+        is_silent && one.leader == Some(*id) && leaders.count() > 0
+    };
+    if members.iter().any(|id| serves(id) && one.isr.contains(id) && !has_ready_eligible_leader(id)) {
         // What another restart takes down at this moment is not left either.
         let stops = |id: &i32| {
             let process = kafka.nodes.get(id).and_then(|node| node.process.as_ref());

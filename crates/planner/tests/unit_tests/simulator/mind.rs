@@ -15,6 +15,7 @@ use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::restart::Restart;
 use planner::kafka::roll::{self, Roll};
+use planner::kafka::unresponsive;
 use planner::restart_reason::RestartReason;
 use serde_json::json;
 
@@ -79,7 +80,7 @@ impl Mind {
                 observed.restarted.clone_from(&memory.restarted);
                 observed.put_off.clone_from(&memory.put_off);
                 let (_, plan) = complete(observed, now, |need| match need {
-                    Need::Roll(_) | Need::Admission { .. } => ask(need),
+                    Need::Roll(_) | Need::Admission { .. } | Need::UnresponsiveNodes(_) => ask(need),
                     need => world.answer(need),
                 })
                 .unwrap();
@@ -169,10 +170,15 @@ impl RollMind {
         mut ask: impl FnMut(&Need) -> Answer,
     ) -> Decided {
         let mut observed = self.observed.clone();
-        let wanted = self.restarts(&pods);
+        let mut wanted = self.restarts(&pods);
         observed.pods = pods;
         observed.restarted.clone_from(&memory.restarted);
         observed.put_off.clone_from(&memory.put_off);
+        if let Some(need) = unresponsive::need(&self.cluster, &observed, now) {
+            let answer = ask(&need);
+            observed.answer(need, answer);
+        }
+        wanted.extend(unresponsive::restarts(&self.cluster, &observed, &wanted, |_| false, now));
         let desired: BTreeMap<&str, &Pod> =
             self.desired.iter().map(|(name, (_, pod))| (name.as_str(), pod.as_ref())).collect();
         loop {

@@ -66,6 +66,12 @@ fn an_operator_that_restarts_a_rack_without_a_look_is_found_out() {
 }
 
 #[test]
+fn an_operator_that_restarts_what_answers_nothing_without_a_look_is_found_out() {
+    let found = many(1, 60_000, Kind::Roll, Fault::Hasty).unwrap_err();
+    println!("{found}");
+}
+
+#[test]
 fn seeds_that_found_something_once() {
     for seed in [100_795] {
         if let Err(found) = one(seed, Kind::Roll, Fault::None) {

@@ -35,6 +35,17 @@ pub(super) enum Stage {
     Closes(u64),
 }
 
+/// A time in which a process answers nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unresponsive {
+    /// When it begins.
+    pub since: u64,
+    /// When it ends.
+    pub until: u64,
+    /// The thread that hangs holds the lock without which the leader takes nobody out of the replicas in sync.
+    pub keeps_in_sync: bool,
+}
+
 /// A running process.
 #[derive(Debug, Clone)]
 pub(super) struct Process {
@@ -46,6 +57,8 @@ pub(super) struct Process {
     pub stage: Stage,
     /// It does nothing until then: a long collection of garbage.
     pub frozen_until: u64,
+    /// When it takes connections and answers nothing, but for its heartbeats.
+    pub unresponsive: Option<Unresponsive>,
     /// Its followers copy nothing until then.
     pub slow_until: u64,
     /// When it last had all of the metadata.
@@ -64,6 +77,7 @@ impl Process {
             epoch: None,
             stage: Stage::Starts(until),
             frozen_until: 0,
+            unresponsive: None,
             slow_until: 0,
             caught_up: now,
             behind: None,
@@ -74,6 +88,11 @@ impl Process {
     /// Whether it does anything now.
     pub(super) fn acts(&self, now: u64) -> bool {
         self.frozen_until <= now
+    }
+
+    /// Since when it answers nothing, if it does not.
+    pub(super) fn unresponsive_since(&self, now: u64) -> Option<u64> {
+        self.unresponsive.filter(|silent| now < silent.until).map(|silent| silent.since)
     }
 
     /// Whether it answers and copies.
@@ -112,6 +131,11 @@ impl Node {
         let disk = if self.ephemeral { "ends with its pod" } else { "stays" };
         let stage = self.process.as_ref().map(|process| process.stage);
         format!("{} {role}, disk {} {disk}, {stage:?}", self.id, self.disk.directory)
+    }
+
+    /// Since when its process answers nothing, if it does not.
+    pub(super) fn unresponsive_since(&self, now: u64) -> Option<u64> {
+        self.process.as_ref()?.unresponsive_since(now)
     }
 
     /// Whether its process works.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::roll::Roll;
+use planner::restart_reason::RestartReason;
 
 use super::kubernetes::timestamp;
 use super::laws::{self, Broken};
@@ -57,7 +58,14 @@ impl Simulation {
     }
 
     /// A pod is deleted for the plan, as one of the nodes that go at once.
-    pub(super) fn restart(&mut self, pod: &str, pods: &BTreeMap<String, Arc<Pod>>, batch: &BTreeSet<i32>) {
+    /// `roll` says why.
+    pub(super) fn restart(
+        &mut self,
+        pod: &str,
+        roll: &Roll,
+        pods: &BTreeMap<String, Arc<Pod>>,
+        batch: &BTreeSet<i32>,
+    ) {
         let Some(uid) = pods.get(pod).and_then(|pod| pod.metadata.uid.clone()) else { return };
         self.operator.memory.restarted.insert(uid.clone());
         let Some(live) =
@@ -69,7 +77,16 @@ impl Simulation {
         self.judge_restart(id, batch);
         let cause = format!("{:?}", annotations.map(|all| all.into_iter().collect::<Vec<_>>()));
         let wanted = self.kubernetes.wanted.get(pod).map(|(_, pod)| pod.metadata.annotations.clone());
-        if !self.restarts.insert((id, format!("{wanted:?}"))) {
+        let of_it = roll.wanted.iter().find(|restart| restart.pod == pod);
+        let is_silent =
+            of_it.is_some_and(|restart| restart.reasons.contains(&RestartReason::PodUnresponsive));
+        if is_silent {
+            // The cause is this very process.
+            self.counts.unresponsive_restarts += 1;
+            if self.kafka.nodes[&id].unresponsive_since(self.now).is_none() {
+                self.violated(&format!("node {id} restarts as silent, and answers"));
+            }
+        } else if !self.restarts.insert((id, format!("{wanted:?}"))) {
             self.violated(&format!("node {id} restarts once more for one cause: it has {cause}"));
         }
         self.counts.restarts += 1;

@@ -5,12 +5,19 @@ use planner::restart_reason::RestartReason;
 
 use super::clusters::{self, Shape, cluster_of, ephemeral_nodes, pods_of};
 use super::mind::{Mind, RollMind};
+use super::node::{Node, Stage, Unresponsive};
 use super::random::Random;
 use super::simulation::{Counts, Fault, Simulation};
 use crate::common::World;
 
 /// What tells the chance of batches from that of the rest.
 const BATCHES: u64 = 0x000b_a7c4;
+
+/// What tells the chance of a node that falls silent from that of the rest.
+const SILENCE: u64 = 0x5_11e7;
+
+/// How long a node that answers nothing goes on so once all else is well: long enough for its restart.
+const SILENT_MS: u64 = 900_000;
 
 /// What decides in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +44,7 @@ pub(super) fn many(first: u64, steps: u64, kind: Kind, fault: Fault) -> Result<C
         total.troubles += counts.troubles;
         total.races += counts.races;
         total.lost_by_others += counts.lost_by_others;
+        total.unresponsive_restarts += counts.unresponsive_restarts;
         total.finished += counts.finished;
         seed += 1;
     }
@@ -81,7 +89,13 @@ fn begin(seed: u64, kind: Kind, fault: Fault) -> Simulation {
     if in_batches && further.permille(600) {
         clusters::spread_over_racks(&mut kafka, &mut further);
     }
-    Simulation::new(random, kafka, mind, fault)
+    let mut simulation = Simulation::new(random, kafka, mind, fault);
+    let mut silence = Random::of(seed ^ SILENCE);
+    let is_hasty = fault == Fault::Hasty;
+    while is_hasty && simulation.stops_answering.is_empty() || fault == Fault::None && silence.permille(300) {
+        simulation.stops_answering.push((silence.within(0..240_000), silence.index(60)));
+    }
+    simulation
 }
 
 /// What decides about the rolls of a cluster.
@@ -135,12 +149,14 @@ fn trouble(simulation: &mut Simulation) {
     let mut revision = 2;
     change(simulation, revision);
     let nodes = simulation.kafka.nodes.len() as u64;
-    let until = simulation.now + simulation.random.within(60_000..120_000 + nodes * 20_000);
+    let began = simulation.now;
+    let until = began + simulation.random.within(60_000..120_000 + nodes * 20_000);
     let calm = simulation.random.permille(200);
     while simulation.now < until && simulation.violation.is_none() {
         if !calm {
             happens(simulation);
         }
+        stop_answering(simulation, began);
         if simulation.random.permille(2) {
             revision += 1;
             change(simulation, revision);
@@ -246,6 +262,36 @@ fn to_a_process(simulation: &mut Simulation, name: &str, kind: usize) {
     simulation.tell(format!("node {id} {what} for {ms} ms"));
 }
 
+/// Those nodes stop answering of which it is time, in a time that began then.
+fn stop_answering(simulation: &mut Simulation, began: u64) {
+    let now = simulation.now;
+    let due: Vec<(u64, usize)> =
+        simulation.stops_answering.extract_if(.., |(at, _)| began + *at <= now).collect();
+    for (_, which) in due {
+        stops_answering(simulation, which);
+    }
+}
+
+/// The Kafka of a broker takes connections and answers nothing, until its pod is made anew.
+fn stops_answering(simulation: &mut Simulation, which: usize) {
+    let now = simulation.now;
+    let serves = |node: &&mut Node| {
+        node.broker && node.process.as_ref().is_some_and(|process| process.stage == Stage::Serves)
+    };
+    let mut serving: Vec<&mut Node> = simulation.kafka.nodes.values_mut().filter(serves).collect();
+    if serving.is_empty() {
+        return;
+    }
+    let node = which % serving.len();
+    let id = serving[node].id;
+    if let Some(process) = &mut serving[node].process {
+        process.unresponsive =
+            Some(Unresponsive { since: now, until: u64::MAX, keeps_in_sync: which.is_multiple_of(2) });
+    }
+    simulation.falls_silent(id);
+    simulation.tell(format!("node {id} takes connections and answers nothing"));
+}
+
 /// What is around Kafka is slow.
 fn around(simulation: &mut Simulation, kind: usize) {
     let now = simulation.now;
@@ -273,11 +319,16 @@ fn finish(simulation: &mut Simulation) {
         return;
     }
     simulation.tell("all is well again");
+    stop_answering(simulation, 0);
     simulation.kubernetes.heal(simulation.now);
     simulation.kafka_slow_until = 0;
     for node in simulation.kafka.nodes.values_mut() {
         if let Some(process) = &mut node.process {
             (process.frozen_until, process.slow_until, process.behind_until) = (0, 0, 0);
+            // What may not be restarted, since it has the only copy of a partition, answers again at last.
+            if let Some(silent) = &mut process.unresponsive {
+                silent.until = simulation.now + SILENT_MS;
+            }
         }
     }
     simulation.kafka.copied_per_second = simulation.kafka.copied_per_second.max(2000);

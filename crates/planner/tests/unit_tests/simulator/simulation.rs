@@ -8,6 +8,9 @@ use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Admission, Need, Pods};
 use planner::kafka::observed::PutOff;
+use planner::kafka::restart::Restart;
+use planner::kafka::roll::Roll;
+use planner::restart_reason::RestartReason;
 use planner::silence::{Silence, SilenceKind};
 
 use super::kafka::{Kafka, Loss};
@@ -38,6 +41,8 @@ pub(super) enum Fault {
     Careless,
     /// A restart takes further pods of the rack along, without a look at what they share.
     Greedy,
+    /// A node that answers nothing is restarted whatever Kafka says.
+    Hasty,
 }
 
 /// What happened, in numbers.
@@ -56,6 +61,8 @@ pub(super) struct Counts {
     pub races: u64,
     /// Records that were lost by others than the planner.
     pub lost_by_others: u64,
+    /// Restarts of nodes that answered nothing.
+    pub unresponsive_restarts: u64,
     pub finished: u64,
 }
 
@@ -78,6 +85,8 @@ pub(super) struct Simulation {
     /// Partitions whose records others than the planner may have lost.
     pub excused: BTreeMap<usize, u64>,
     pub wiped_at: BTreeMap<i32, u64>,
+    /// When the Kafka of nodes stops answering, and which ones of all in their order.
+    pub stops_answering: Vec<(u64, usize)>,
     /// Nodes whose pods were deleted for a plan.
     pub deleted: BTreeSet<i32>,
     /// Others than the planner destroyed what controllers had stored, and they do not all have it again.
@@ -110,6 +119,7 @@ impl Simulation {
             waits: None,
             excused: BTreeMap::new(),
             wiped_at: BTreeMap::new(),
+            stops_answering: Vec::new(),
             deleted: BTreeSet::new(),
             controllers_harmed: false,
             restarts: BTreeSet::new(),
@@ -275,8 +285,10 @@ impl Simulation {
             return;
         }
         let mut going = decided.roll.going(&decided.changed);
-        if self.fault == Fault::Greedy {
-            self.add_a_rack(&mut going, &decided.roll);
+        match self.fault {
+            Fault::Greedy => self.add_a_rack(&mut going, &decided.roll),
+            Fault::Hasty if going.is_empty() => going.extend(first_unresponsive(&decided.roll)),
+            _ => {}
         }
         let mut gone = BTreeSet::new();
         let outdated = !going.is_empty() && self.is_outdated(&decided.roll, &pods, &gone);
@@ -297,7 +309,7 @@ impl Simulation {
                     self.tell("the rest of the batch waits");
                     break;
                 }
-                self.restart(pod, &pods, &batch);
+                self.restart(pod, &decided.roll, &pods, &batch);
                 gone.insert(pod.clone());
                 if dies_now(self) {
                     return;
@@ -352,6 +364,9 @@ impl Simulation {
                 }
                 Err(silence) => Answer::Unknown(silence),
             },
+            Need::UnresponsiveNodes(_) => {
+                Answer::UnresponsiveNodes(self.kubernetes.unresponsive_nodes(&self.kafka, self.now))
+            }
             // A process that crashed recovers while it starts, and is not asked here.
             Need::Recoveries(_) => Answer::Recoveries(BTreeMap::new()),
             Need::Admission { .. } => Answer::Admission(Admission::Accepted),
@@ -424,4 +439,10 @@ impl Simulation {
         let now = self.now;
         self.excused.extend(partitions.map(|index| (index, now)));
     }
+}
+
+/// A pod that answers nothing.
+fn first_unresponsive(roll: &Roll) -> Option<String> {
+    let is_one = |restart: &&Restart| restart.reasons.contains(&RestartReason::PodUnresponsive);
+    roll.wanted.iter().find(is_one).map(|restart| restart.pod.clone())
 }
