@@ -64,6 +64,13 @@ fi
 if [[ -n ${SOAK_TESTS:-} ]]; then
   e2e/soak.sh
 else
-  cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=3 "${skipped[@]}"
+  # A story that waits for minutes, with hardly anything to do, runs beside the others from the start.
+  beside=$IMAGES/../beside.log
+  cargo test -p e2e --test 'e2e_*' -- --nocapture silence >"$beside" 2>&1 &
+  story=$! outcome=0
+  cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2 --skip silence "${skipped[@]}" || outcome=$?
+  wait "$story" || outcome=$?
+  cat "$beside"
+  ((outcome == 0)) || exit "$outcome"
 fi
 summary

@@ -1,4 +1,4 @@
-//! Stories on the local Kubernetes, with real pods, real Kafka and a real client. They are one program, so that three of them always run
+//! Stories on the local Kubernetes, with real pods, real Kafka and a real client. They are one program, so that two of them always run
 //! side by side, in the order of their names. `takeover` starts six clusters and comes last: beside `older_manifests` they kept each other
 //! from starting.
 
