@@ -67,7 +67,7 @@ impl Listener {
         self.judge(Box::pin(conversation)).await
     }
 
-    /// What a new conversation shows, and the one that is open.
+    /// What a new conversation shows, together with the unanswered question that is still open.
     async fn judge(&mut self, mut conversation: Conversation) -> Answer {
         if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut conversation).await {
             self.unanswered = None;

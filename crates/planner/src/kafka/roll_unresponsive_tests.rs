@@ -26,7 +26,7 @@ fn a_partition_that_is_led_by_a_silent_broker_is_handed_over_to_an_eligible_one_
         let by_hand = "it answers nothing: kubectl delete pod c-p-0 restarts it all the same";
         assert!(why.as_ref().is_some_and(|why| why.ends_with(by_hand)), "{eligible:?} {failed:?}: {why:?}");
     }
-    // An eligible one that is not ready, does not follow, or is not registered.
+    // The eligible broker is not ready, does not follow, or is not registered.
     let mut down = nodes.clone();
     (down[1].state, down[1].long) = (PodState::Unready, false);
     assert!(obstacle(&down, &of(&[1], &[]), &[0]).is_some());

@@ -69,17 +69,20 @@ impl Waiting {
 
 /// The wait of which a status tells; `None`: it tells of none.
 pub(crate) fn said(conditions: &[Condition]) -> Option<Waiting> {
-    let since = said_since(conditions)?;
-    let is_of_it =
-        |condition: &&Condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS);
-    let why = conditions.iter().find(is_of_it)?.message.clone()?;
+    let condition = condition(conditions)?;
+    let (since, why) = (since(condition)?, condition.message.clone()?);
     Some(Waiting { why, since, kind: WaitKind::Unsafe })
 }
 
 /// Since when a status says that a roll waits; `None`: it does not.
 pub(crate) fn said_since(conditions: &[Condition]) -> Option<Timestamp> {
-    let said = conditions
-        .iter()
-        .find(|condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS));
-    said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok())
+    condition(conditions).and_then(since)
+}
+
+fn condition(conditions: &[Condition]) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS))
+}
+
+fn since(condition: &Condition) -> Option<Timestamp> {
+    condition.last_transition_time.as_ref()?.parse().ok()
 }
