@@ -8,7 +8,7 @@ use std::process::Command;
 use super::checkpoint::{self, VotersError};
 use super::features::{self, Release};
 use super::plan::{MetadataMove, StoragePlan};
-use super::{METADATA_LOG, meta, text_of_id};
+use super::{METADATA_LOG, meta, quorum_state, text_of_id};
 use crate::config::AgentConfig;
 use crate::files::{self, FileError};
 
@@ -100,6 +100,9 @@ pub fn apply(
                 return Err(ApplyError::Directory { action: "remove", path: path.clone(), source });
             }
         }
+    }
+    if let Some(metadata_log) = &plan.forget_vote {
+        quorum_state::forget_vote(metadata_log)?;
     }
     if plan.format.is_empty() {
         return Ok(false);
@@ -231,7 +234,7 @@ fn move_metadata_log(MetadataMove { from, to, with_votes }: &MetadataMove) -> Re
     fs::create_dir_all(&part).map_err(failed("create", &part))?;
     for entry in fs::read_dir(from).map_err(failed("read", from))? {
         let entry = entry.map_err(failed("read", from))?;
-        let votes = entry.file_name() == "quorum-state";
+        let votes = entry.file_name() == quorum_state::FILE;
         if (votes && !with_votes) || entry.path().is_dir() {
             continue;
         }

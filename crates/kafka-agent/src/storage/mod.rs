@@ -6,6 +6,7 @@ pub mod features;
 pub mod meta;
 pub mod observe;
 pub mod plan;
+pub mod quorum_state;
 pub mod writable;
 
 /// The directory of the metadata log inside its log directory.

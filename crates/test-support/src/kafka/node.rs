@@ -208,7 +208,9 @@ impl KafkaNode {
     /// Ends it in order, as Kubernetes does.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
-        signal(process.id(), "TERM")?;
+        if process.is_running() {
+            signal(process.id(), "TERM")?;
+        }
         let deadline = Instant::now() + Duration::from_mins(1);
         while process.is_running() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
