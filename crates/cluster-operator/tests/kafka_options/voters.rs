@@ -53,6 +53,7 @@ async fn remove(admin: &Admin, id: i32) {
     kafka_calls::make(admin, &call).await.unwrap();
 }
 
+/// Waits until the quorum takes a node for a broker that serves.
 async fn until_active(admin: &Admin, broker: i32) {
     let active =
         || async { kafka_calls::view(admin).await.ok()?.active_brokers.contains(&broker).then_some(()) };
@@ -65,9 +66,7 @@ async fn restart(cluster: &mut KafkaCluster, id: i32, config: &[(String, String)
     node.stop().await.unwrap();
     node.set_config(config).unwrap();
     let metadata_log = node.log_dir(0).join(METADATA_LOG);
-    if quorum_state::read(&metadata_log).unwrap().was_lost_by(id) {
-        quorum_state::forget_vote(&metadata_log).unwrap();
-    }
+    quorum_state::forget_lost_vote(&metadata_log, id).unwrap();
     node.start_again().await.unwrap();
 }
 

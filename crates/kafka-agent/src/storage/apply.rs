@@ -78,8 +78,8 @@ pub struct StorageTool {
     pub server_properties: PathBuf,
 }
 
-/// Moves, removes and formats as planned. Returns whether Kafka's own tool was needed. `mask` takes out of the tool's output
-/// what must not be shown: it quotes options that it does not like.
+/// Moves, removes and formats as planned. A vote of the node for itself in an election that it lost is forgotten. Returns whether
+/// Kafka's own tool was needed. `mask` takes out of the tool's output what must not be shown: it quotes options that it does not like.
 pub fn apply(
     plan: &StoragePlan,
     config: &AgentConfig,
@@ -101,8 +101,14 @@ pub fn apply(
             }
         }
     }
-    if let Some(metadata_log) = &plan.forget_vote {
-        quorum_state::forget_vote(metadata_log)?;
+    if let Some(election) =
+        quorum_state::forget_lost_vote(&config.metadata_log_dir.join(METADATA_LOG), config.node_id)?
+    {
+        tracing::info!(
+            leader = election.leader_id,
+            epoch = election.leader_epoch,
+            "an election was lost: the vote is forgotten"
+        );
     }
     if plan.format.is_empty() {
         return Ok(false);
@@ -308,12 +314,35 @@ mod tests {
             let old = root.path().join("d0").join(METADATA_LOG);
             fs::create_dir_all(&old).unwrap();
             fs::write(old.join("00000000000000000000.log"), "records").unwrap();
-            fs::write(old.join("quorum-state"), "{}").unwrap();
+            fs::write(old.join(quorum_state::FILE), "{}").unwrap();
             prepare(&of(&["d1", "d0"]));
             let new = root.path().join("d1").join(METADATA_LOG);
             assert_eq!(fs::read_to_string(new.join("00000000000000000000.log")).unwrap(), "records");
             assert!(!old.exists());
-            assert_eq!(new.join("quorum-state").exists(), static_voters);
+            assert_eq!(new.join(quorum_state::FILE).exists(), static_voters);
+        }
+    }
+
+    #[test]
+    fn a_vote_in_an_election_that_another_node_won_is_forgotten_before_kafka_starts() {
+        let root = tempfile::tempdir().unwrap();
+        let config = config(root.path(), &["d0"]);
+        prepare(&config);
+        let file = root.path().join("d0").join(METADATA_LOG).join(quorum_state::FILE);
+        let state = |leader: i32, voted: i32| {
+            let none = "AAAAAAAAAAAAAAAAAAAAAA";
+            let directory = if voted < 0 { none } else { "JEXY6aqzQY-32P5TStzaFg" };
+            serde_json::json!({
+                "leaderId": leader, "leaderEpoch": 7, "votedId": voted, "votedDirectoryId": directory, "data_version": 1
+            })
+        };
+        for (before, after) in
+            [(state(1, 0), state(1, -1)), (state(-1, 0), state(-1, 0)), (state(0, 0), state(0, 0))]
+        {
+            files::write(&file, before.to_string().as_bytes(), 0o644).unwrap();
+            prepare(&config);
+            let left: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(left, after, "{before}");
         }
     }
 

@@ -14,8 +14,6 @@ pub struct StoragePlan {
     pub move_metadata_log: Option<MetadataMove>,
     /// Metadata logs that are no longer in use. Kafka would take up the old one if the metadata volume moved back.
     pub remove: Vec<PathBuf>,
-    /// The metadata log that remembers a vote of the node for itself in an election that another node won: the vote goes.
-    pub forget_vote: Option<PathBuf>,
     /// Directories to format, the metadata log directory first: a stop in between must not look like a moved volume.
     pub format: Vec<PathBuf>,
     /// The voters to format with, when this node makes the first generation of a dynamic quorum.
@@ -136,10 +134,6 @@ pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result
             });
         }
     }
-    let metadata = &storage.metadata;
-    if metadata.election.is_some_and(|election| election.was_lost_by(config.node_id)) {
-        plan.forget_vote = Some(metadata.path.join(METADATA_LOG));
-    }
     for directory in storage.all() {
         if directory.meta.is_none() && directory.failure.is_none() {
             plan.format.push(directory.path.clone());
@@ -186,7 +180,6 @@ fn check_owner(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::quorum_state::Election;
 
     const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
     const VOTERS: &str = "0@h:9090:JEXY6aqzQY-32P5TStzaFg";
@@ -252,18 +245,6 @@ mod tests {
         assert!(plan.remove.is_empty());
         let both = decide(with_log(formatted("/d0")), with_log(formatted("/d1"))).unwrap();
         assert_eq!((both.move_metadata_log, both.remove), (None, vec![log("/d1")]));
-    }
-
-    #[test]
-    fn a_vote_in_an_election_that_another_won_goes() {
-        let of = |leader_id, voted_id| {
-            let election = Some(Election { leader_id, voted_id });
-            decide(Directory { election, ..with_log(formatted("/d0")) }, formatted("/d1"))
-                .unwrap()
-                .forget_vote
-        };
-        assert_eq!(of(1, 0), Some(PathBuf::from("/d0").join(METADATA_LOG)));
-        assert_eq!((of(-1, 0), of(0, 0), of(1, 2)), (None, None, None));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `quorum-state`, in which a node remembers the last election of the quorum: who leads, and for whom it voted.
 //!
 //! Kafka starts a node that voted for itself as a candidate, also when another node won that election, and since 4.0 it keeps
-//! such a vote. A candidate has to be a voter: a controller that has lost its vote since then never starts again, neither as a
-//! controller nor as a broker ("Local replica must be in the set of voters", `QuorumState.initialize`). An election that is won is
-//! over, so that nothing depends on votes in it (a node that knows of the leader grants none): a vote for oneself is taken out.
+//! such a vote in the file. A candidate has to be a voter: a controller that left the quorum since then never starts again, neither
+//! as a controller nor as a broker ("Local replica must be in the set of voters", `QuorumState.initialize`). If it is the only
+//! voter by now, it takes itself for the winner of an election that another node won. An election that is won is over: a node that
+//! knows of the leader of an epoch gives nobody else a vote in it, so that a vote for itself can be forgotten.
 
 use std::path::Path;
 
@@ -26,6 +27,8 @@ const NO_DIRECTORY: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 pub struct Election {
     /// The node that won it; -1: the node knows of none.
     pub leader_id: i32,
+    /// Its epoch.
+    pub leader_epoch: i32,
     /// For which node it voted; -1: for none.
     pub voted_id: i32,
 }
@@ -37,24 +40,29 @@ impl Election {
     }
 }
 
-/// The election that a metadata log remembers. `None`: none, or the file is not readable, of which Kafka has the word.
-pub fn read(metadata_log: &Path) -> Option<Election> {
+/// The election that a metadata log remembers. `None`: none, or the file cannot be read; then Kafka decides what to do with it.
+fn read(metadata_log: &Path) -> Option<Election> {
     serde_json::from_str(&files::read_optional(&metadata_log.join(FILE)).ok()??).ok()
 }
 
-/// Takes the vote out of the file; everything else in it stays.
-pub fn forget_vote(metadata_log: &Path) -> Result<(), FileError> {
-    let path = metadata_log.join(FILE);
-    let Ok(mut state) = serde_json::from_str::<serde_json::Value>(&files::read(&path)?) else {
-        return Ok(());
+/// Takes the vote of a node for itself out of the file if another node won that election. Everything else in it stays. Returns the
+/// election; `None`: there was nothing to be done.
+pub fn forget_lost_vote(metadata_log: &Path, node_id: i32) -> Result<Option<Election>, FileError> {
+    let Some(election) = read(metadata_log).filter(|election| election.was_lost_by(node_id)) else {
+        return Ok(None);
     };
-    if let Some(fields) = state.as_object_mut() {
-        fields.insert("votedId".to_owned(), NOBODY.into());
-        if fields.contains_key("votedDirectoryId") {
-            fields.insert("votedDirectoryId".to_owned(), NO_DIRECTORY.into());
-        }
+    let path = metadata_log.join(FILE);
+    let Ok(mut state) =
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&files::read(&path)?)
+    else {
+        return Ok(None);
+    };
+    state.insert("votedId".to_owned(), NOBODY.into());
+    if state.contains_key("votedDirectoryId") {
+        state.insert("votedDirectoryId".to_owned(), NO_DIRECTORY.into());
     }
-    files::write(&path, state.to_string().as_bytes(), 0o644)
+    files::write(&path, serde_json::Value::Object(state).to_string().as_bytes(), 0o644)?;
+    Ok(Some(election))
 }
 
 #[cfg(test)]
@@ -63,7 +71,7 @@ mod tests {
 
     #[test]
     fn only_a_vote_for_oneself_in_an_election_that_another_won_is_over() {
-        let lost = |leader_id, voted_id| Election { leader_id, voted_id }.was_lost_by(2);
+        let lost = |leader_id, voted_id| Election { leader_id, leader_epoch: 7, voted_id }.was_lost_by(2);
         assert!(lost(1, 2));
         assert!(!lost(-1, 2), "undecided");
         assert!(!lost(2, 2), "won");
@@ -81,13 +89,14 @@ mod tests {
                 r#"{"leaderId":1,"leaderEpoch":7,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}"#,
             ),
             (
-                r#"{"leaderId":1,"votedId":2,"currentVoters":[{"voterId":1}],"data_version":0}"#,
-                r#"{"leaderId":1,"votedId":-1,"currentVoters":[{"voterId":1}],"data_version":0}"#,
+                r#"{"leaderId":1,"leaderEpoch":7,"votedId":2,"currentVoters":[{"voterId":1}],"data_version":0}"#,
+                r#"{"leaderId":1,"leaderEpoch":7,"votedId":-1,"currentVoters":[{"voterId":1}],"data_version":0}"#,
             ),
         ] {
             std::fs::write(&file, before).unwrap();
-            assert_eq!(read(directory.path()), Some(Election { leader_id: 1, voted_id: 2 }));
-            forget_vote(directory.path()).unwrap();
+            assert_eq!(read(directory.path()), Some(Election { leader_id: 1, leader_epoch: 7, voted_id: 2 }));
+            assert_eq!(forget_lost_vote(directory.path(), 1).unwrap(), None, "the winner keeps its vote");
+            assert!(forget_lost_vote(directory.path(), 2).unwrap().is_some());
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
             assert_eq!(value(&std::fs::read_to_string(&file).unwrap()), value(after));
         }
