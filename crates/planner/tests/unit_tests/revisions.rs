@@ -11,8 +11,8 @@
 
 use crate::common;
 
-use std::fmt::Write as _;
-
+use common::connect::{self, Connect};
+use common::mirror::Mirror;
 use common::{World, object};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
@@ -152,7 +152,6 @@ fn what_means_something_else_restarts_every_pod() {
     }
 }
 
-/// A dozen clusters: from which file, and what is changed in it.
 /// Name, input, and what is changed in it.
 type Golden = (&'static str, &'static str, fn(&mut World));
 
@@ -236,9 +235,45 @@ const GOLDEN: &[Golden] = &[
     }),
 ];
 
-/// A pod that runs is restarted when the revision that the operator computes for it is another one. So a difference here
-/// means that the new version of the operator restarts every pod of every cluster once. If that is really meant, the file
-/// is to be replaced by the text that the test shows.
+/// Name, and what is changed in the spec of the resource.
+type GoldenWorkers = (&'static str, fn(&mut Value));
+
+const GOLDEN_CONNECT: &[GoldenWorkers] = &[
+    ("workers", |_| {}),
+    ("workers with a rack, metrics and logging", |spec| {
+        spec["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+        spec["metricsConfig"] = json!({"type": "strimziMetricsReporter"});
+        spec["logging"] = json!({"type": "inline", "loggers": {"rootLogger.level": "WARN"}});
+    }),
+    ("workers with templates and options of the virtual machine", |spec| {
+        spec["jvmOptions"] =
+            json!({"-Xms": "512m", "-Xmx": "1g", "javaSystemProperties": [{"name": "a", "value": "b"}]});
+        spec["livenessProbe"] = json!({"initialDelaySeconds": 15, "timeoutSeconds": 10});
+        spec["template"] = json!({
+            "pod": {
+                "metadata": {"labels": {"team": "a"}, "annotations": {"example.com/inject": "true"}},
+                "tolerations": [{"key": "kafka", "operator": "Exists", "effect": "NoSchedule"}],
+                "volumes": [{"name": "v", "secret": {"secretName": "s"}}],
+            },
+            "connectContainer": {
+                "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)"}],
+                "volumeMounts": [{"name": "v", "mountPath": "/mnt/v"}],
+            },
+        });
+    }),
+];
+
+/// What the first pod of a pod set would be restarted for, in one line.
+fn golden_line(name: &str, set: &Value) -> String {
+    let annotations = &set["spec"]["pods"][0]["metadata"]["annotations"];
+    let of = |key: &str| annotations[key].as_str().unwrap();
+    let (revision, resources) = (of("strimzi.io/revision"), of("strimzi.io/resource-revision"));
+    format!("{revision} {resources} {} {name}\n", of("strimzi.io/configuration-hash"))
+}
+
+/// A pod that runs is restarted when the revisions, or the fingerprint of its configuration, that the operator computes for it are
+/// others. So a difference here means that the new version of the operator restarts every pod of every cluster once. If that is
+/// really meant, the file is to be replaced by the text that the test shows.
 #[test]
 fn revisions_are_those_of_former_versions_of_the_operator() {
     let mut found = String::new();
@@ -249,12 +284,18 @@ fn revisions_are_those_of_former_versions_of_the_operator() {
         world.observed.pools.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         let plan = world.plan();
         let cluster = world.observed.kafka.as_ref().unwrap().metadata.name.clone().unwrap();
-        let pod = &object(&plan, "StrimziPodSet", &format!("{cluster}-{pool}"))["spec"]["pods"][0];
-        let annotation = |key: &str| pod["metadata"]["annotations"][key].as_str().unwrap().to_owned();
-        let (revision, resources) =
-            (annotation("strimzi.io/revision"), annotation("strimzi.io/resource-revision"));
-        writeln!(found, "{revision} {resources} {name}").unwrap();
+        let set = object(&plan, "StrimziPodSet", &format!("{cluster}-{pool}"));
+        found.push_str(&golden_line(name, set));
     }
+    for (name, change) in GOLDEN_CONNECT {
+        let mut connect = Connect::new(&common::reference("connect.input.yaml"));
+        change(&mut connect.resource["spec"]);
+        let plan = connect.plan();
+        found.push_str(&golden_line(name, connect::object(&plan, "StrimziPodSet", "pipes-connect")));
+    }
+    let plan = Mirror::new(&common::reference("mirror.input.yaml")).plan();
+    let set = plan.apply.iter().find(|write| write.reference.kind == "StrimziPodSet").unwrap();
+    found.push_str(&golden_line("workers of a mirror", &set.object));
     assert_eq!(found, common::reference("revisions.txt"), "found:\n{found}");
 }
 
