@@ -129,6 +129,7 @@ fn prepare_storage(
             voters = plan.initial_controllers.as_deref().unwrap_or("none"),
             move_metadata_log = ?plan.move_metadata_log,
             remove = ?plan.remove,
+            forget_vote = ?plan.forget_vote,
             "preparing the storage"
         );
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use cluster_operator::kafka::kafka_calls;
 use kafka_admin::{Admin, AdminConfig, NewTopic};
-use kafka_agent::storage::{METADATA_LOG, quorum_state};
+use kafka_agent::config::AgentConfig;
+use kafka_agent::storage::{METADATA_LOG, apply, observe, plan, quorum_state};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::observed::QuorumView;
 use test_support::kafka::{KafkaCluster, KafkaNode, KafkaOptions};
@@ -60,13 +61,33 @@ async fn until_active(admin: &Admin, broker: i32) {
     wait::until(DEADLINE, "it is a broker", active).await.unwrap();
 }
 
+/// What the agent of a pod does to the storage before Kafka starts.
+fn prepare_storage(node: &KafkaNode) {
+    let directory = node.log_dir(0);
+    let config = serde_json::json!({
+        "nodeId": node.id(), "podName": "p", "roles": ["broker"], "metadataLogDir": directory, "logDirs": [directory]
+    });
+    let config: AgentConfig = serde_json::from_value(config).unwrap();
+    let storage = observe::observe(&config).unwrap();
+    let cluster_id = storage.metadata.meta.as_ref().unwrap().cluster_id.as_deref().unwrap();
+    let plan = plan::plan(&config, cluster_id, &storage).unwrap();
+    let metadata_version = "4.3-IV0";
+    let formatting = apply::Formatting { cluster_id, metadata_version, controller_listeners: None, now: 0 };
+    let nowhere = std::path::PathBuf::from("/nowhere");
+    let tool = apply::StorageTool {
+        program: nowhere.clone(),
+        class_path: String::new(),
+        server_properties: nowhere,
+    };
+    apply::apply(&plan, &config, &formatting, &tool, &str::to_owned).unwrap();
+}
+
 /// Restarts a node as its pod does, whose agent looks at the storage before Kafka starts.
 async fn restart(cluster: &mut KafkaCluster, id: i32, config: &[(String, String)]) {
     let node = cluster.node(usize::try_from(id).unwrap());
     node.stop().await.unwrap();
     node.set_config(config).unwrap();
-    let metadata_log = node.log_dir(0).join(METADATA_LOG);
-    quorum_state::forget_lost_vote(&metadata_log, id).unwrap();
+    prepare_storage(node);
     node.start_again().await.unwrap();
 }
 

@@ -78,8 +78,8 @@ pub struct StorageTool {
     pub server_properties: PathBuf,
 }
 
-/// Moves, removes and formats as planned. A vote of the node for itself in an election that it lost is forgotten. Returns whether
-/// Kafka's own tool was needed. `mask` takes out of the tool's output what must not be shown: it quotes options that it does not like.
+/// Moves, removes, forgets and formats as planned. Returns whether Kafka's own tool was needed. `mask` takes out of the tool's output
+/// what must not be shown: it quotes options that it does not like.
 pub fn apply(
     plan: &StoragePlan,
     config: &AgentConfig,
@@ -101,14 +101,8 @@ pub fn apply(
             }
         }
     }
-    if let Some(election) =
-        quorum_state::forget_lost_vote(&config.metadata_log_dir.join(METADATA_LOG), config.node_id)?
-    {
-        tracing::info!(
-            leader = election.leader_id,
-            epoch = election.leader_epoch,
-            "an election was lost: the vote is forgotten"
-        );
+    if plan.forget_vote.is_some() {
+        quorum_state::forget_vote(&config.metadata_log_dir.join(METADATA_LOG))?;
     }
     if plan.format.is_empty() {
         return Ok(false);

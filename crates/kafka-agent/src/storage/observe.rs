@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::quorum_state::{self, Election};
 use super::{METADATA_LOG, meta};
 use crate::config::AgentConfig;
 use crate::files::{self, FileError};
@@ -33,6 +34,8 @@ pub struct Directory {
     pub meta: Option<meta::MetaProperties>,
     /// Whether it holds a metadata log with at least one segment.
     pub metadata_log: bool,
+    /// The last election of the quorum, as its metadata log remembers it.
+    pub election: Option<Election>,
     /// How many partitions of topics it holds.
     pub partitions: usize,
     /// Whether Kafka closed its logs in order when it last ran.
@@ -105,6 +108,7 @@ fn observe_directory(path: &Path) -> Result<Directory, ObserveError> {
         let name = name.to_string_lossy();
         if name == METADATA_LOG {
             directory.metadata_log = has_segments(&entry.path()).map_err(read_error)?;
+            directory.election = quorum_state::read(&entry.path());
         } else if is_partition(&name) && entry.path().is_dir() {
             directory.partitions += 1;
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::METADATA_LOG;
 use super::meta::MetaProperties;
 use super::observe::{Directory, Storage};
+use super::quorum_state::Election;
 use crate::config::AgentConfig;
 
 /// What to do, in this order.
@@ -14,6 +15,9 @@ pub struct StoragePlan {
     pub move_metadata_log: Option<MetadataMove>,
     /// Metadata logs that are no longer in use. Kafka would take up the old one if the metadata volume moved back.
     pub remove: Vec<PathBuf>,
+    /// The election that the node was a candidate in and another node won, if the metadata log that Kafka is to start with remembers
+    /// the vote: the vote goes, once the log is in its place.
+    pub forget_vote: Option<Election>,
     /// Directories to format, the metadata log directory first: a stop in between must not look like a moved volume.
     pub format: Vec<PathBuf>,
     /// The voters to format with, when this node makes the first generation of a dynamic quorum.
@@ -118,6 +122,7 @@ pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result
         });
     }
     let mut plan = StoragePlan::default();
+    let mut election = storage.metadata.election;
     for directory in &storage.others {
         if !directory.metadata_log {
             continue;
@@ -127,6 +132,7 @@ pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result
         if storage.metadata.metadata_log || plan.move_metadata_log.is_some() {
             plan.remove.push(old);
         } else {
+            election = directory.election.filter(|_| config.static_voters);
             plan.move_metadata_log = Some(MetadataMove {
                 from: old,
                 to: storage.metadata.path.join(METADATA_LOG),
@@ -134,6 +140,7 @@ pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result
             });
         }
     }
+    plan.forget_vote = election.filter(|election| election.was_lost_by(config.node_id));
     for directory in storage.all() {
         if directory.meta.is_none() && directory.failure.is_none() {
             plan.format.push(directory.path.clone());
@@ -245,6 +252,30 @@ mod tests {
         assert!(plan.remove.is_empty());
         let both = decide(with_log(formatted("/d0")), with_log(formatted("/d1"))).unwrap();
         assert_eq!((both.move_metadata_log, both.remove), (None, vec![log("/d1")]));
+    }
+
+    #[test]
+    fn a_vote_in_an_election_that_another_node_won_goes_from_the_log_that_kafka_starts_with() {
+        let of = |leader_id, voted_id| Some(Election { leader_id, leader_epoch: 7, voted_id });
+        let remembers = |directory, election| Directory { election, ..directory };
+        let forgets = |static_voters, metadata, other| {
+            let config = AgentConfig { static_voters, ..config() };
+            plan(&config, CLUSTER, &Storage { metadata, others: vec![other] }).unwrap().forget_vote
+        };
+        for static_voters in [false, true] {
+            let in_place = |election| {
+                forgets(static_voters, remembers(with_log(formatted("/d0")), election), formatted("/d1"))
+            };
+            assert_eq!(in_place(of(1, 0)), of(1, 0));
+            assert_eq!((in_place(of(-1, 0)), in_place(of(0, 0)), in_place(of(1, 2))), (None, None, None));
+        }
+        // A log that is moved brings its votes along in a static quorum, and none in a dynamic one. What is left at its new place goes.
+        let moved = |static_voters, old, new| {
+            let metadata = remembers(formatted("/d0"), new);
+            forgets(static_voters, metadata, remembers(with_log(formatted("/d1")), old))
+        };
+        assert_eq!((moved(true, of(1, 0), None), moved(false, of(1, 0), None)), (of(1, 0), None));
+        assert_eq!((moved(true, of(-1, 0), of(1, 0)), moved(false, None, of(1, 0))), (None, None));
     }
 
     #[test]

@@ -21,7 +21,7 @@ const NOBODY: i32 = -1;
 /// Kafka's id for no directory: 16 bytes of zeros.
 const NO_DIRECTORY: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/// What a node remembers of an election.
+/// What a node remembers of the last election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Election {
@@ -41,28 +41,22 @@ impl Election {
 }
 
 /// The election that a metadata log remembers. `None`: none, or the file cannot be read; then Kafka decides what to do with it.
-fn read(metadata_log: &Path) -> Option<Election> {
+pub fn read(metadata_log: &Path) -> Option<Election> {
     serde_json::from_str(&files::read_optional(&metadata_log.join(FILE)).ok()??).ok()
 }
 
-/// Takes the vote of a node for itself out of the file if another node won that election. Everything else in it stays. Returns the
-/// election; `None`: there was nothing to be done.
-pub fn forget_lost_vote(metadata_log: &Path, node_id: i32) -> Result<Option<Election>, FileError> {
-    let Some(election) = read(metadata_log).filter(|election| election.was_lost_by(node_id)) else {
-        return Ok(None);
-    };
+/// Takes the vote out of the file; everything else in it stays. A file that is none of Kafka's is left as it is.
+pub fn forget_vote(metadata_log: &Path) -> Result<(), FileError> {
     let path = metadata_log.join(FILE);
-    let Ok(mut state) =
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&files::read(&path)?)
-    else {
-        return Ok(None);
+    let text = files::read(&path)?;
+    let Ok(mut state) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text) else {
+        return Ok(());
     };
     state.insert("votedId".to_owned(), NOBODY.into());
     if state.contains_key("votedDirectoryId") {
         state.insert("votedDirectoryId".to_owned(), NO_DIRECTORY.into());
     }
-    files::write(&path, serde_json::Value::Object(state).to_string().as_bytes(), 0o644)?;
-    Ok(Some(election))
+    files::write(&path, serde_json::Value::Object(state).to_string().as_bytes(), 0o644)
 }
 
 #[cfg(test)]
@@ -95,8 +89,7 @@ mod tests {
         ] {
             std::fs::write(&file, before).unwrap();
             assert_eq!(read(directory.path()), Some(Election { leader_id: 1, leader_epoch: 7, voted_id: 2 }));
-            assert_eq!(forget_lost_vote(directory.path(), 1).unwrap(), None, "the winner keeps its vote");
-            assert!(forget_lost_vote(directory.path(), 2).unwrap().is_some());
+            forget_vote(directory.path()).unwrap();
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
             assert_eq!(value(&std::fs::read_to_string(&file).unwrap()), value(after));
         }
