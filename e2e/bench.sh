@@ -66,7 +66,7 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-STEP_TOTAL=13
+STEP_TOTAL=14
 step "Compiling the operators"
 images
 step "Building Kubernetes, Helm and Kafka's image"
