@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use kafka_admin::{Admin, AdminConfig, AdminError, ErrorCode, NewTopic};
 use test_support::kafka::{KafkaNode, KafkaOptions};
+use test_support::wait::until;
 use tokio::sync::{Mutex, MutexGuard};
+
+const SOON: Duration = Duration::from_mins(1);
 
 /// One node for all tests of this file, each of which has it for itself.
 async fn node() -> MutexGuard<'static, KafkaNode> {
@@ -76,8 +79,13 @@ async fn calls_that_are_under_way_survive_a_restart_of_the_broker() {
     for call in calls {
         names.push(call.await.unwrap().unwrap());
     }
-    let described = admin.describe_topics(names.clone()).await.unwrap();
-    assert!(names.iter().all(|name| described[name].is_ok()), "{described:?}");
+    // The controller answers that it created a topic before the broker knows of it.
+    until(SOON, "the broker knows every topic", || async {
+        let described = admin.describe_topics(names.clone()).await.unwrap();
+        names.iter().all(|name| described[name].is_ok()).then_some(())
+    })
+    .await
+    .unwrap();
 
     node.stop().await.unwrap();
     let call = tokio::spawn({

@@ -239,8 +239,12 @@ async fn a_broker_that_is_gone_for_good_is_unregistered() {
     let mut cluster = cluster().await;
     let id = cluster.add(Roles::Broker).await.unwrap().id();
     let admin = brokers(&cluster);
-    let registered = admin.describe_cluster().await.unwrap();
-    assert!(!registered.nodes[&id].fenced);
+    until(SOON, "every broker knows the new one", || async {
+        let registered = admin.describe_cluster().await.unwrap();
+        registered.nodes.get(&id).is_some_and(|node| !node.fenced).then_some(())
+    })
+    .await
+    .unwrap();
     let index = cluster.nodes().len() - 1;
     cluster.node(index).stop().await.unwrap();
     let admin = controllers(&cluster);
