@@ -1,6 +1,5 @@
 //! A real kube-apiserver with its etcd, on free loopback ports, with RBAC.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +20,7 @@ use tokio::sync::OnceCell;
 use crate::binaries;
 use crate::certificates::{self, Certificates};
 use crate::child::Child;
+use crate::port::free_port;
 use crate::wait;
 
 /// How long a start may take on a machine that is busy with compiling.
@@ -48,7 +48,7 @@ impl ApiServer {
         let prefix = format!("kastellan-api-{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().context("make a folder")?;
         let certificates = certificates::make(folder.path())?;
-        let [port, etcd_port, peer_port] = free_ports()?;
+        let (port, etcd_port, peer_port) = (free_port()?, free_port()?, free_port()?);
         let etcd = Child::start(
             &binaries::kubernetes("etcd")?,
             &etcd_arguments(folder.path(), etcd_port, peer_port),
@@ -212,7 +212,7 @@ impl ApiServer {
     /// `namespace-controller`, `deployment-controller`. They end when the value is dropped.
     pub fn start_controllers(&self, controllers: &[&str]) -> anyhow::Result<Child> {
         let kubeconfig = self.admin_kubeconfig_file()?;
-        let [port] = free_ports()?;
+        let port = free_port()?;
         let arguments = [
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--controllers={}", controllers.join(",")),
@@ -282,18 +282,6 @@ async fn client_of(kubeconfig: Value) -> anyhow::Result<Client> {
     // A test is told what the server says, also that it should come again.
     config.default_retry = false;
     Client::try_from(config).context("make a client")
-}
-
-/// Ports that are free now. All are held until the last is found, so that they differ.
-fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
-    let mut ports = [0; N];
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
-        *port = listener.local_addr().context("find a free port")?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 fn etcd_arguments(folder: &Path, port: u16, peer_port: u16) -> Vec<String> {

@@ -119,18 +119,22 @@ impl CertManager {
         .await
     }
 
-    /// Has certificates issued anew, as `cmctl renew` does.
+    /// Has certificates issued anew, as `cmctl renew` does, once what was under way with them is finished.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// When the server refuses it, or a certificate is not ready in time.
     pub async fn renew(&self, certificates: &[&str]) -> anyhow::Result<()> {
         let issuing = json!({"status": {"conditions": [{
             "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "asked for by hand",
             "lastTransitionTime": "2026-01-01T00:00:00Z",
         }]}});
+        // To finish, cert-manager takes the condition away, also one that came meanwhile.
+        let is_settled = |one: &DynamicObject| is_true(one, "Ready") && !is_true(one, "Issuing");
+        let api = self.api("Certificate");
         for certificate in certificates {
+            wait::for_object(&api, certificate, DEADLINE, "is issued", is_settled).await?;
             let patch = Patch::Merge(&issuing);
-            self.api("Certificate").patch_status(certificate, &PatchParams::default(), &patch).await?;
+            api.patch_status(certificate, &PatchParams::default(), &patch).await?;
         }
         Ok(())
     }

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client, Resource};
 use operator_runtime::metrics::Metrics;
-use serde_json::Value;
-use test_support::{ApiServer, Log, wait};
+use serde_json::{Value, json};
+use test_support::{ApiServer, Log, api_server, wait};
 
-use crate::DEADLINE;
 use crate::behind::Behind;
 use crate::conditions::{is_current, is_ready, refusal};
 use crate::held_watch::HeldWatch;
 use crate::operator::{self, Running, UnderTest};
+use crate::{DEADLINE, definitions};
 
 /// A namespace in an API server that has the definitions, and the operators of one kind in it.
 pub struct World<O: UnderTest> {
@@ -73,6 +74,21 @@ impl<O: UnderTest<Resource: Resource<Scope = NamespaceResourceScope>>> World<O> 
     /// Sets an environment variable for the operator that is started next.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Replaces the definitions by those that bound no number, and waits until the server takes a resource with this spec, which those of
+    /// before refuse. It takes a moment to serve the new ones, and a watch of the old ones ends in silence.
+    pub async fn drop_bounds(&self, spec: Value) {
+        self.server.install_crds(&api_server::without_bounds(definitions()).unwrap()).await.unwrap();
+        let kind = ApiResource::erase::<O::Resource>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
+        let probe: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": "probe"}, "spec": spec,
+        }))
+        .unwrap();
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+        let served = || async { api.create(&dry_run, &probe).await.ok() };
+        wait::until(DEADLINE, "the definitions without bounds are served", served).await.unwrap();
     }
 
     /// Starts an operator.

@@ -1,6 +1,6 @@
 //! The life of the quick-start cluster, told from outside: what a user does and sees.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use api::{Kafka, KafkaNodePool, KafkaTopic, KafkaUser};
@@ -80,11 +80,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let with_plain = ["--sasl-mechanism", "PLAIN", "consume", RECORDS, "--group", "quickstart-d"];
     scenario.client(CLUSTER, "by-hand", 9095, &with_plain).await?;
     scenario.client(CLUSTER, "by-hand", 9095, &["--sasl-mechanism", "PLAIN", "expect-denied"]).await?;
-    for volume in ["data-0", "data-1"] {
-        let file = format!("/var/lib/kafka/{volume}/kafka-log0/log-start-offset-checkpoint");
-        // Kafka writes it into each log directory that it uses.
-        scenario.kubectl(&["exec", "quickstart-dual-0", "--container", "kafka", "--", "cat", &file]).await?;
-    }
+    until_both_disks_are_used(&scenario).await?;
 
     scenario.stage("scaling the pool from 3 to 4 nodes");
     let patch = json!({"spec": {"replicas": 4}});
@@ -145,6 +141,22 @@ async fn add_disk_and_listener(scenario: &Scenario) -> Result<()> {
     scenario.api::<KafkaNodePool>().patch("dual", &parameters, &Patch::Merge(&patch)).await?;
     let patch = json!({"spec": {"kafka": {"listeners": listeners, "config": {"num.partitions": "2"}}}});
     scenario.api::<Kafka>().patch(CLUSTER, &parameters, &Patch::Merge(&patch)).await?;
+    Ok(())
+}
+
+/// Waits for the file that Kafka writes into each log directory that it uses, the first time half a minute after its start.
+async fn until_both_disks_are_used(scenario: &Scenario) -> Result<()> {
+    let begun = Instant::now();
+    for volume in ["data-0", "data-1"] {
+        let file = format!("/var/lib/kafka/{volume}/kafka-log0/log-start-offset-checkpoint");
+        let read = ["exec", "quickstart-dual-0", "--container", "kafka", "--", "cat", file.as_str()];
+        while let Err(error) = scenario.kubectl(&read).await {
+            if begun.elapsed() > Duration::from_mins(2) {
+                return Err(error).context("Kafka does not use a disk");
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
     Ok(())
 }
 

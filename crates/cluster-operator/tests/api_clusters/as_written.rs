@@ -19,6 +19,16 @@ fn file(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Kubernetes gives out node ports from 30086 on while there are any, so that no Service of another test gets this one by chance.
+const NODE_PORT: u16 = 30_080;
+
+/// A manifest that names a node port, with one that is free in the server that tests share.
+fn with_free_port(path: &str) -> Value {
+    let text = file(path);
+    assert!(text.contains("nodePort: 32094"), "{text}");
+    serde_saphyr::from_str(&text.replace("32094", &NODE_PORT.to_string())).unwrap()
+}
+
 /// A world whose pods are ready as soon as they are there.
 async fn world(prefix: &str) -> World {
     let mut world = World::with(ApiServer::shared().await.unwrap(), prefix, Fate::Ready).await;
@@ -104,15 +114,13 @@ async fn the_published_manifest_of_strimzi_0_34_becomes_its_pods() {
 #[tokio::test]
 async fn its_listeners_on_node_ports_are_reached_as_written() {
     let world = world("as-written-ports").await;
-    store(&world, &serde_saphyr::from_str(&file("test-support/as-written/kafka-nodeport.yaml")).unwrap())
-        .await;
+    store(&world, &with_free_port("test-support/as-written/kafka-nodeport.yaml")).await;
     let pods = ["my-cluster-kafka-0", "my-cluster-kafka-1", "my-cluster-controller-1000"];
     waits_for_kafka_alone(&world, "my-cluster", &pods).await;
     let service = world.get("Service", "my-cluster-kafka-external-bootstrap").await;
-    assert_eq!(service.data["spec"]["ports"][0]["nodePort"], 32094);
+    assert_eq!(service.data["spec"]["ports"][0]["nodePort"], NODE_PORT);
     // The author of the text changed the same resource.
-    let advertised: Value =
-        serde_saphyr::from_str(&file("test-support/as-written/kafka-nodeport-advertised.yaml")).unwrap();
+    let advertised = with_free_port("test-support/as-written/kafka-nodeport-advertised.yaml");
     world.patch("Kafka", "my-cluster", json!({"spec": advertised["spec"]})).await;
     world
         .until("ConfigMap", "my-cluster-kafka-0", "tells the address", |map| {

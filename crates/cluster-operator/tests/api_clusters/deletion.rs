@@ -83,7 +83,7 @@ async fn a_deleted_cluster_leaves_nothing_but_the_volumes_to_keep_and_another_on
     other["spec"]["kafka"]["config"] = json!({});
     world.apply(&other).await;
     world.until("Pod", "other-spare-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
-    world.deploying("other").await;
+    world.settled("other").await;
     for (cluster, name) in [("c", "orders"), ("other", "bills")] {
         world.apply(&topic(cluster, name)).await;
     }

@@ -106,6 +106,8 @@ async fn a_pool_that_is_deleted_waits_for_its_nodes_only_where_that_was_asked_fo
     world.gone("Pod", "c-g-3").await;
     let none = json!({"metadata": {"annotations": {"strimzi.io/skip-broker-scaledown-check": null}}});
     world.patch("Kafka", "c", none).await;
+    // The operator has to know that before it hears that `f` is deleted, or it takes that loss too.
+    world.has_it_looked_at(&world.api("Kafka"), "c").await;
 
     // What is left of a pool that is gone, and a pool that is being deleted, go with their cluster.
     world.delete("KafkaNodePool", "f").await;

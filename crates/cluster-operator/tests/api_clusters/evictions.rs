@@ -1,8 +1,6 @@
 //! Evictions that the API server asks the operator about, by the webhook of the chart. What is not the chart's: the Service leads to this
 //! machine, since there is no network of a Kubernetes cluster.
 
-use std::net::TcpListener;
-
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Node, Pod, Secret};
@@ -11,7 +9,7 @@ use kube::core::{GroupVersionKind, Status};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use test_support::stand_in::{Fate, NODE};
-use test_support::wait;
+use test_support::{free_port, wait};
 
 use crate::rights;
 use crate::world::{DEADLINE, World};
@@ -67,7 +65,7 @@ impl Drain {
     async fn start() -> Self {
         let server = test_world::own_server().await;
         let mut world = World::with_chart(server, "evictions", &VALUES, |_| Fate::Running).await;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port().unwrap();
         install(&world.client, &world.namespace, port).await;
         world.set("KASTELLAN_EVICTION_WEBHOOK", "true");
         world.set("KASTELLAN_EVICTION_WEBHOOK_PORT", &port.to_string());

@@ -86,13 +86,14 @@ async fn objects_of_other_people_are_left_alone_and_named_and_the_rest_of_the_cl
 async fn of_two_operators_one_acts_and_the_other_takes_over() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "leader").await;
     let namespace = world.namespace.clone();
+    // With a shorter lease, one renewal that is slow on a busy machine would have the second take over before the first is killed.
     for (name, value) in [
         ("ENABLED", "true"),
         ("LEASE_NAME", "strimzi-cluster-operator"),
         ("LEASE_NAMESPACE", namespace.as_str()),
         ("IDENTITY", "first"),
-        ("LEASE_DURATION_MS", "3000"),
-        ("RENEW_DEADLINE_MS", "2000"),
+        ("LEASE_DURATION_MS", "15000"),
+        ("RENEW_DEADLINE_MS", "10000"),
         ("RETRY_PERIOD_MS", "500"),
     ] {
         world.set(&format!("STRIMZI_LEADER_ELECTION_{name}"), value);

@@ -112,7 +112,7 @@ async fn a_kafka_and_a_mirror_of_one_name_never_touch_what_is_the_others() {
     world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     world.apply(&pool("c", "dual", 4)).await;
     world.until("Pod", "c-dual-3", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
-    let kafka = world.deploying("c").await;
+    let kafka = world.settled("c").await;
     assert!(!kafka.data["status"].to_string().contains("mirror"), "{}", kafka.data["status"]);
     assert_eq!(versions(&world, "KafkaMirrorMaker2").await, mirrors);
 

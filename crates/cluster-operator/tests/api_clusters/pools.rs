@@ -110,6 +110,9 @@ async fn a_pool_cannot_be_moved_to_another_cluster_and_moving_it_back_leaves_not
     for pod in ["a-d-0", "a-p-1", "b-q-50"] {
         world.until("Pod", pod, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
     }
+    for cluster in ["a", "b"] {
+        world.settled(cluster).await;
+    }
     let before = (world.versions("a").await, world.versions("b").await);
 
     world.patch("KafkaNodePool", "p", label(&json!("b"))).await;
@@ -164,7 +167,7 @@ async fn two_clusters_whose_pod_sets_would_have_one_name_do_not_take_them_from_e
     world.apply(&pool("a", "b-c", 1)).await;
     world.apply(&small("a")).await;
     world.until("Pod", "a-b-c-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
-    world.deploying("a").await;
+    world.settled("a").await;
     let before = world.versions("a").await;
     world.apply(&pool("a-b", "c", 1)).await;
     world.apply(&small("a-b")).await;

@@ -199,20 +199,42 @@ impl World {
         self.until(kind, name, "exists", |_| true).await
     }
 
-    /// Makes the usual cluster and waits until all its pods run.
+    /// Makes the usual cluster and waits until all its pods run and it has settled.
     pub(crate) async fn usual(&self, cluster: &str) {
         self.apply(&pool(cluster, "dual", 3)).await;
         self.apply(&kafka(cluster)).await;
         self.running(cluster, 3).await;
     }
 
-    /// Waits until the pods run and the cluster's status says that it waits for them.
+    /// Waits until the pods run, and the cluster's status says that it waits for them, and it has settled.
     pub(crate) async fn running(&self, cluster: &str, pods: i32) {
         for node in 0..pods {
             let name = format!("{cluster}-dual-{node}");
             self.until("Pod", &name, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
         }
-        self.deploying(cluster).await;
+        self.settled(cluster).await;
+    }
+
+    /// Waits as [`Self::deploying`] does, and for what is written a moment later into statuses of the cluster's objects: the counts
+    /// of its pod sets, and what the stand-in says of claims and of the entity operator. From then on [`Self::versions`] changes
+    /// only with a reason.
+    pub(crate) async fn settled(&self, cluster: &str) -> DynamicObject {
+        let kafka = self.deploying(cluster).await;
+        let entity_operator = &kafka.data["spec"]["entityOperator"];
+        if ["topicOperator", "userOperator"].iter().any(|part| entity_operator[part].is_object()) {
+            let name = format!("{cluster}-entity-operator");
+            self.until("Deployment", &name, "has the status of what it is now", is_current).await;
+        }
+        let written = || async {
+            let claims = self.of_cluster("PersistentVolumeClaim", cluster).await;
+            let sets = self.of_cluster("StrimziPodSet", cluster).await;
+            let pods = self.of_cluster("Pod", cluster).await;
+            let are_bound = claims.iter().all(|claim| claim.data["status"]["phase"] == "Bound");
+            (are_bound && sets.iter().all(|set| counts(set, &pods))).then_some(())
+        };
+        let what = format!("the claims of {cluster} are bound and its pod sets count their pods");
+        wait::until(DEADLINE, &what, written).await.unwrap();
+        kafka
     }
 
     /// Waits until the resource as it is now is carried out as far as it goes while no pod is ready.
@@ -239,12 +261,17 @@ impl World {
         message(&kafka).unwrap()
     }
 
+    /// The objects of a cluster that are of one kind.
+    async fn of_cluster(&self, kind: &str, cluster: &str) -> Vec<DynamicObject> {
+        let selector = ListParams::default().labels(&format!("strimzi.io/cluster={cluster}"));
+        self.api(kind).list(&selector).await.unwrap().items
+    }
+
     /// UID and version of every object of a cluster. Pods, whose status the stand-in writes, by UID only.
     pub(crate) async fn versions(&self, cluster: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        let selector = ListParams::default().labels(&format!("strimzi.io/cluster={cluster}"));
         for kind in OWNED {
-            for object in self.api(kind).list(&selector).await.unwrap() {
+            for object in self.of_cluster(kind, cluster).await {
                 let mut version = object.uid().unwrap();
                 if kind != "Pod" {
                     version = format!("{version} {}", object.resource_version().unwrap());
@@ -254,6 +281,24 @@ impl World {
         }
         found
     }
+}
+
+/// Whether the status of a pod set says how many of its pods there are, and how many of them are as they stand in it. A pod of which
+/// that is not so may wait for its restart without an end.
+fn counts(set: &DynamicObject, pods: &[DynamicObject]) -> bool {
+    const REVISION: &str = "strimzi.io/revision";
+    let listed: Vec<&Value> = set.data["spec"]["pods"].as_array().into_iter().flatten().collect();
+    let is_there = |wanted: &Value| {
+        let metadata = &wanted["metadata"];
+        let (name, revision) = (metadata["name"].as_str(), metadata["annotations"][REVISION].as_str());
+        pods.iter().any(|pod| {
+            pod.metadata.name.as_deref() == name
+                && pod.annotations().get(REVISION).map(String::as_str) == revision
+        })
+    };
+    let present = listed.iter().filter(|wanted| is_there(wanted)).count();
+    let status = &set.data["status"];
+    is_current(set) && status["pods"] == listed.len() && status["currentPods"] == present
 }
 
 pub(crate) fn resource(kind: &str) -> ApiResource {

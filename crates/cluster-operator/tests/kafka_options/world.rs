@@ -1,6 +1,6 @@
 //! A real broker, and a cluster on paper that it belongs to: plans are made from what the broker says, and their calls go to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cluster_operator::kafka::{kafka_calls, option_calls};
@@ -46,6 +46,8 @@ pub(crate) struct World {
     node: KafkaNode,
     /// Restarts of the broker and why.
     pub restarts: Vec<Vec<RestartReason>>,
+    /// What passes have undone that somebody set in Kafka itself. While a broker is slow to do as it is told, each pass says so.
+    pub undone: BTreeSet<String>,
 }
 
 impl World {
@@ -67,7 +69,7 @@ impl World {
         settings.features = features.iter().map(|(name, level)| ((*name).to_owned(), *level)).collect();
         let node = KafkaNode::start(settings).await.unwrap();
         let admin = Admin::new(AdminConfig::brokers([node.bootstrap()])).unwrap();
-        Self { paper, admin, node, restarts: Vec::new() }
+        Self { paper, admin, node, restarts: Vec::new(), undone: BTreeSet::new() }
     }
 
     /// Writes an option into the resource, or takes it out.
@@ -96,6 +98,7 @@ impl World {
         self.paper.default_quotas = Some(self.admin.describe_default_user_quotas().await.unwrap());
         let plan = self.paper.plan();
         self.paper.apply(&plan);
+        self.undone.extend(plan.undone.iter().map(ToString::to_string));
         let mut memory = plan.options.clone();
         for call in &plan.calls {
             if matches!(call, AdminCall::AlterBrokerConfig { .. } | AdminCall::AlterDefaultUserQuotas { .. })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -71,13 +71,10 @@ pub(crate) async fn commit(
     let first = groups.first().context("there is no group")?;
     // The first look for a coordinator makes the topic of the offsets.
     let find = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(first)]);
-    wait::until(DEADLINE, "the coordinator takes a commit", || async {
+    // It takes the commits of one group before those of another, whose partition of the topic it has yet to load. All may be sent again.
+    wait::until(DEADLINE, "the coordinator takes all commits", || async {
         exchange(node, 4, std::slice::from_ref(&find)).await.ok()?;
-        exchange(node, 8, &requests[..1]).await.ok()?.iter().all(good).then_some(())
+        exchange(node, 8, &requests).await.ok()?.iter().all(good).then_some(())
     })
-    .await?;
-    match exchange(node, 8, &requests).await?.iter().find(|answer| !good(answer)) {
-        Some(refused) => bail!("a commit was refused: {refused:?}"),
-        None => Ok(()),
-    }
+    .await
 }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::java::{Java, LOG4J};
-use super::process::{START, free_port, signal};
+use super::process::{START, signal};
 use super::{KafkaNode, run, write};
 use crate::child::Child;
+use crate::port::free_port;
 
 /// The class of the connector of the tests: a source without records. Its option `does` has it fail or hang: `work`, `hang-validation`,
 /// `hang-start` or `fail-start`; its tasks fail while the file exists that its option `flag` names.

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use super::{VERSION, run, write};
 use crate::binaries;
+use crate::port::free_port;
 
 /// How to start a Kafka program.
 #[derive(Debug, Clone)]
@@ -94,8 +95,8 @@ impl Java {
         let work = folder.join("archive");
         std::fs::create_dir_all(&work).context("make a folder")?;
         let config = work.join("server.properties");
-        let port = super::process::free_port()?;
-        let controller = super::process::free_port()?;
+        let port = free_port()?;
+        let controller = free_port()?;
         let text = format!(
             "node.id=0\nprocess.roles=broker,controller\nlisteners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\ncontroller.quorum.bootstrap.servers=127.0.0.1:{controller}\nlog.dirs={}\n\

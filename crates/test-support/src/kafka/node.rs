@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::java::{Java, LOG4J};
-use super::process::{START, free_port, has_line, signal};
+use super::process::{START, has_line, signal};
 use super::{Authority, Identity, KafkaOptions, write};
 use crate::child::Child;
+use crate::port::free_port;
 
 /// Id of every test cluster.
 const CLUSTER_ID: &str = "S2FzdGVsbGFuLXRlc3Qtay";

@@ -1,9 +1,7 @@
-//! What concerns every Kafka process of the tests: its ports, its signals, its start.
+//! What concerns every Kafka process of the tests: its signals, its start.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -38,18 +36,4 @@ pub(super) fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
         bail!("signal {name} to process {pid} failed");
     }
     Ok(())
-}
-
-/// A port that nobody listens on. Below the range from which the system takes ports for outgoing connections, so that
-/// it is still free when a node starts again.
-pub(super) fn free_port() -> anyhow::Result<u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 600)? * 20;
-    for _ in 0..12_000 {
-        let port = 20_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no free port between 20000 and 32000")
 }

@@ -2,10 +2,10 @@
 
 use api::{KafkaTopic, annotations};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, Request};
 use serde_json::{Value, json};
-use test_support::{api_server, wait};
+use test_support::wait;
 
 use crate::world::{DEADLINE, World, is_current};
 
@@ -16,16 +16,7 @@ fn deep() -> Value {
 
 async fn world() -> World {
     let mut w = World::alone(&[crate::world::kafka().await.bootstrap()]).await;
-    let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-    w.server.install_crds(&api_server::without_bounds(crds).unwrap()).await.unwrap();
-    // The server takes a moment to serve the new definitions, and a watch of the old ones ends in silence.
-    let (raw, probe) = (raw_topics(&w), PostParams { dry_run: true, ..PostParams::default() });
-    let topic: DynamicObject =
-        serde_json::from_value(json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
-        "metadata": {"name": "probe"}, "spec": {"partitions": 3_000_000_000_u64}}))
-        .unwrap();
-    let served = || async { raw.create(&probe, &topic).await.ok() };
-    wait::until(DEADLINE, "the definitions without bounds are served", served).await.unwrap();
+    w.drop_bounds(json!({"partitions": 3_000_000_000_u64})).await;
     w.start_operator().await;
     w
 }

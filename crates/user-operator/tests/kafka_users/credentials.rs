@@ -32,8 +32,8 @@ async fn a_tls_user_gets_a_certificate_that_kafka_keytool_and_openssl_accept() {
         (status.username.as_deref(), status.secret.as_deref()),
         (Some("CN=tls-user"), Some("tls-user"))
     );
-    assert_eq!(w.acls("CN=tls-user").await.len(), 2);
-    assert_eq!(w.quotas("CN=tls-user").await["request_percentage"].to_string(), "55");
+    w.until_rules("CN=tls-user", 2).await;
+    w.until_quotas("CN=tls-user", &[("producer_byte_rate", 1024.0), ("request_percentage", 55.0)]).await;
 
     let secret = w.secrets.get("tls-user").await.unwrap();
     let labels = secret.metadata.labels.unwrap();
@@ -112,7 +112,7 @@ async fn a_scram_user_logs_in_with_the_password_of_its_secret_and_follows_its_ch
             data["password"]
         )
     );
-    w.with_password("scram-user", &data["password"]).describe_cluster().await.unwrap();
+    w.logs_in("scram-user", &data["password"]).await;
     let before = versions(&w, "scram-user").await;
     w.passes(2.0).await;
     assert_eq!(versions(&w, "scram-user").await, before);
@@ -135,7 +135,7 @@ async fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     )
     .await;
     w.ready("changer").await;
-    assert_eq!(w.acls("changer").await.len(), 1);
+    w.until_rules("changer", 1).await;
     w.patch("changer", json!({"spec": {"authentication": {"type": "tls"}}})).await;
     let status = w.ready("changer").await.status.unwrap();
     assert_eq!(status.username.as_deref(), Some("CN=changer"));
@@ -175,6 +175,7 @@ async fn a_paused_user_is_left_as_it_is() {
     let w = World::get().await;
     w.create("paused", json!({"quotas": {"producerByteRate": 5}})).await;
     w.ready("paused").await;
+    w.until_quotas("paused", &[("producer_byte_rate", 5.0)]).await;
     let pause = json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": "true"}}});
     w.patch("paused", pause).await;
     wait::for_object(&w.resources, "paused", DEADLINE, "is paused", |user| {

@@ -115,6 +115,8 @@ async fn a_user_whose_new_secret_cannot_be_written_keeps_its_rights_under_the_ol
     )
     .await;
     w.ready("moving").await;
+    w.until_rules("moving", 1).await;
+    w.until_quotas("moving", &[("producer_byte_rate", 1000.0)]).await;
     w.secrets
         .patch("moving", &PatchParams::default(), &Patch::Merge(json!({"immutable": true})))
         .await
@@ -126,7 +128,8 @@ async fn a_user_whose_new_secret_cannot_be_written_keeps_its_rights_under_the_ol
     // The Secret is made anew once the old one is gone: then the user moves to its new name.
     w.secrets.delete("moving", &DeleteParams::default()).await.unwrap();
     w.ready("moving").await;
-    assert_eq!(w.acls("CN=moving").await.len(), 1);
-    assert!(w.acls("moving").await.is_empty() && w.quotas("moving").await.is_empty());
+    w.until_rules("CN=moving", 1).await;
+    w.until_rules("moving", 0).await;
+    w.until_quotas("moving", &[]).await;
     w.delete("moving").await;
 }

@@ -75,7 +75,7 @@ async fn a_user_has_a_certificate_of_the_issuer_as_it_would_have_one_of_the_oper
     assert!(w.certificate_fits("issued", &data));
     assert!(data.contains_key("user.p12") && data.contains_key("user.password"), "{:?}", data.keys());
     w.with_certificate(&data).describe_cluster().await.unwrap();
-    assert_eq!(w.acls("CN=issued").await.len(), 1);
+    w.until_rules("CN=issued", 1).await;
 
     // A renewal reaches the user, and one can be asked for by annotation.
     cert_manager.renew(&["issued"]).await.unwrap();

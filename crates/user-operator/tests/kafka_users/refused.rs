@@ -118,7 +118,7 @@ async fn a_broken_clients_ca_stops_new_certificates_and_nothing_else_until_it_is
     w.logs_in("password", &w.secret("password").await["password"]).await;
     w.patch("old", json!({"spec": tls(2)})).await;
     w.ready("old").await;
-    assert_eq!(w.quotas("CN=old").await["producer_byte_rate"].to_string(), "2");
+    w.until_quotas("CN=old", &[("producer_byte_rate", 2.0)]).await;
     assert_eq!(w.secret("old").await, before);
 
     w.change_secret("my-clients-ca", &[("ca.key", w.node.authority().key().as_bytes())]).await;
@@ -180,7 +180,7 @@ async fn what_only_kafka_finds_wrong_is_told_in_its_words_and_stops_nobody_else(
     assert_eq!(reason, "KafkaError");
     assert!(message.contains("producer_byte_rate"), "{message}");
     w.ready("more").await;
-    assert_eq!(w.acls("more").await.len(), 1);
+    w.until_rules("more", 1).await;
     w.patch("zero", json!({"spec": {"quotas": {"producerByteRate": 1}}})).await;
     w.ready("zero").await;
 }

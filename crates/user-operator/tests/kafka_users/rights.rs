@@ -78,14 +78,13 @@ async fn changes_made_in_kafka_are_undone_and_changes_of_the_resource_replace_ru
     w.create("drift", json!({"authorization": rules(&["Read"]), "quotas": {"controllerMutationRate": 2.5}}))
         .await;
     w.ready("drift").await;
-    let wanted = w.acls("drift").await;
-    assert_eq!(wanted.len(), 3);
+    let wanted = w.until_rules("drift", 3).await;
     assert!(
         wanted
             .iter()
             .any(|rule| rule.permission == Permission::Deny && &*rule.resource_name == "kafka-cluster")
     );
-    assert_eq!(w.quotas("drift").await["controller_mutation_rate"].to_string(), "2.5");
+    w.until_quotas("drift", &[("controller_mutation_rate", 2.5)]).await;
 
     w.admin.delete_acls([AclFilter::from(&wanted[0])]).await.unwrap();
     w.admin.create_acls([acl("User:drift")]).await.unwrap();
@@ -142,8 +141,7 @@ async fn every_operation_resource_and_quota_reaches_kafka() {
     )
     .await;
     w.ready("everything").await;
-    let rules = w.acls("CN=everything").await;
-    assert_eq!(rules.len(), resources.len() * operations.len());
+    let rules = w.until_rules("CN=everything", resources.len() * operations.len()).await;
     for resource_type in
         [ResourceType::Topic, ResourceType::Group, ResourceType::TransactionalId, ResourceType::Cluster]
     {
@@ -157,17 +155,13 @@ async fn every_operation_resource_and_quota_reaches_kafka() {
         assert_eq!(found.len(), operations.len(), "{resource_type:?}");
     }
     assert!(rules.iter().any(|rule| &*rule.resource_name == "g" && rule.pattern == PatternType::Prefixed));
-    let quotas = w.quotas("CN=everything").await;
-    let text: Vec<String> = quotas.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(
-        text,
-        [
-            "consumer_byte_rate=2097152",
-            "controller_mutation_rate=10.5",
-            "producer_byte_rate=1048576",
-            "request_percentage=155"
-        ]
-    );
+    let quotas = [
+        ("consumer_byte_rate", 2_097_152.0),
+        ("controller_mutation_rate", 10.5),
+        ("producer_byte_rate", 1_048_576.0),
+        ("request_percentage", 155.0),
+    ];
+    w.until_quotas("CN=everything", &quotas).await;
     w.delete("everything").await;
     w.gone_from_kafka("everything").await;
 }

@@ -266,6 +266,26 @@ impl World {
         all.remove(&QuotaEntity::user(username)).unwrap_or_default()
     }
 
+    /// Waits until a user has so many rules, and gives them back: a broker learns of rules and quotas a moment after they were taken.
+    pub(crate) async fn until_rules(&self, username: &str, count: usize) -> Vec<AclBinding> {
+        wait::until(DEADLINE, &format!("{username} has {count} rules"), || async {
+            Some(self.acls(username).await).filter(|rules| rules.len() == count)
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Waits until a user has these quotas and no others.
+    pub(crate) async fn until_quotas(&self, username: &str, wanted: &[(&str, f64)]) {
+        let all: BTreeMap<String, f64> =
+            wanted.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        wait::until(DEADLINE, &format!("{username} has the quotas {wanted:?}"), || async {
+            (self.quotas(username).await == all).then_some(())
+        })
+        .await
+        .unwrap();
+    }
+
     pub(crate) async fn has_password(&self, name: &str) -> bool {
         let all = self.admin.describe_scram_credentials().await.unwrap();
         all.get(name).is_some_and(|m| m.as_ref().is_ok_and(|m| m.contains_key(&ScramMechanism::Sha512)))
