@@ -5,3 +5,5 @@ pub(crate) mod held;
 pub(crate) mod instance;
 pub(crate) mod polling;
 pub(crate) mod registry;
+pub(crate) mod told;
+pub(crate) mod unstarted;

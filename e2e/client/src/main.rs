@@ -274,6 +274,17 @@ fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<BaseC
             | Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
             ))) => continue,
+            // The group moves to another coordinator while this asks from where to read. The library leaves the partitions then
+            // (https://github.com/confluentinc/librdkafka/issues/5586): from the beginning.
+            Some(Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::CoordinatorNotAvailable,
+            ))) => {
+                seen.clear();
+                newest.clear();
+                consumer.unsubscribe();
+                consumer.subscribe(&[&cli.topic]).context("cannot subscribe again")?;
+                continue;
+            }
             Some(Err(error)) => return Err(error).context("cannot consume"),
         };
         let number = number(message.payload()).with_context(|| {

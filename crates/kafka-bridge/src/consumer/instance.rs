@@ -1,14 +1,12 @@
 //! One consumer of a client.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use regex::Regex;
 use serde_json::json;
@@ -17,11 +15,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::consumer::delivery::Delivery;
 use crate::consumer::held::{Held, Reads};
+use crate::consumer::told::Events;
 use crate::error::ApiError;
 use crate::format::Format;
 use crate::http::wire::Wire;
 use crate::kafka::options::offset_reset;
-use crate::kafka::said;
 use crate::kafka::waiting::{Work, blocking};
 use crate::prefetch::Share;
 use crate::requests::{NewConsumer, Position, exclusive};
@@ -37,37 +35,6 @@ const SETTLING: Duration = Duration::from_millis(200);
 
 /// The stack of a thread that waits until a consumer has left its group. Bytes.
 const CLOSING_STACK: usize = 256 * 1024;
-
-/// What the library tells of one consumer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Events {
-    /// Something waits in the library's queue.
-    pub ready: Arc<Notify>,
-    /// An answer was taken, or lost.
-    settled: Arc<Notify>,
-    held: Arc<Mutex<Held>>,
-}
-
-impl ClientContext for Events {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        said::log("consumer", level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        said::failed("consumer", &error, reason);
-    }
-}
-
-impl ConsumerContext for Events {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(partitions) = rebalance {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            for partition in partitions.elements() {
-                held.forget(partition.topic(), partition.partition());
-            }
-        }
-    }
-}
 
 /// The consumer of the library.
 pub(crate) type Native = BaseConsumer<Events>;
@@ -163,6 +130,16 @@ impl Instance {
         &self.events.ready
     }
 
+    /// Whether partitions were assigned that do not begin.
+    pub(crate) fn has_unstarted(&self) -> &Arc<AtomicBool> {
+        &self.events.has_unstarted
+    }
+
+    /// How often the library has called us.
+    pub(crate) fn calls(&self) -> usize {
+        self.events.calls.load(Ordering::Relaxed)
+    }
+
     /// Marks it as used until the answer is dropped.
     pub(crate) fn in_use(self: &Arc<Self>) -> Use {
         self.in_use.fetch_add(1, Ordering::AcqRel);
@@ -182,7 +159,8 @@ impl Instance {
         self.begun.elapsed().saturating_sub(Duration::from_millis(self.last_used.load(Ordering::Acquire)))
     }
 
-    async fn blocking<T: Send + 'static>(
+    /// Calls the library on a thread that may wait.
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Native) -> T + Send + 'static,
     ) -> Result<T, ApiError> {

@@ -1,6 +1,7 @@
 //! Requests for records. Nobody waits on a thread: the library wakes the task.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -16,8 +17,11 @@ use crate::http::answer::AnswerRoom;
 /// Between two looks at the library's queue when it does not wake us: it does so only when the queue was empty before.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The queue counts as empty after so many looks: a look may find an event that is no record.
+/// The queue counts as empty after so many looks that found nothing: a look may have found an event of a kind that is passed over.
 const EMPTY_LOOKS: usize = 3;
+
+/// So many events that are no records are taken at a time: a library that logs without an end keeps no thread.
+const MOST_EVENTS: usize = 10_000;
 
 /// Waits for records for a stream, and writes them.
 pub(crate) async fn poll(
@@ -49,6 +53,13 @@ pub(crate) async fn poll_in(
     instance.go_back().await?;
     loop {
         take(instance, bounds)?;
+        if instance.has_unstarted().load(Ordering::Acquire) {
+            // A coordinator that answers with an error at once is asked no more often than that.
+            if instance.held().is_empty() {
+                tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
+            }
+            instance.start_again().await?;
+        }
         if !instance.held().is_empty() || Instant::now() >= deadline {
             break;
         }
@@ -68,8 +79,9 @@ pub(crate) async fn poll_in(
 
 /// Moves what the library has fetched into what is held.
 fn take(instance: &Instance, bounds: AnswerBounds) -> Result<(), ApiError> {
-    let mut looks = 0;
+    let (mut looks, first) = (0, instance.calls());
     while looks < EMPTY_LOOKS && !instance.held().is_full(bounds) {
+        let calls = instance.calls();
         match instance.native().poll(Duration::ZERO) {
             Some(Ok(record)) => {
                 let record = record.detach();
@@ -83,6 +95,8 @@ fn take(instance: &Instance, bounds: AnswerBounds) -> Result<(), ApiError> {
                     return Err(error);
                 }
             }
+            // It called us: that look was for an event, behind which records may wait.
+            None if instance.calls() != calls && calls - first < MOST_EVENTS => looks = 0,
             None => looks += 1,
         }
     }
