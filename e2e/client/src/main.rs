@@ -275,15 +275,12 @@ fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<BaseC
                 RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
             ))) => continue,
             // The group moves to another coordinator while this asks from where to read. The library leaves the partitions then
-            // (https://github.com/confluentinc/librdkafka/issues/5586): from the beginning.
+            // (https://github.com/confluentinc/librdkafka/issues/5586): another consumer reads from the beginning.
             Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::CoordinatorNotAvailable,
             ))) => {
-                seen.clear();
-                newest.clear();
-                consumer.unsubscribe();
-                consumer.subscribe(&[&cli.topic]).context("cannot subscribe again")?;
-                continue;
+                drop(consumer);
+                return consume(cli, count, group, give_up);
             }
             Some(Err(error)) => return Err(error).context("cannot consume"),
         };

@@ -32,6 +32,8 @@ pub(crate) type Place = (String, i32);
 pub(crate) struct Held {
     /// How it gets its partitions.
     pub reads: Reads,
+    /// Something of its assignment was read, or the client went to another place in it.
+    has_begun: bool,
     /// Fetched, and not handed out.
     waiting: VecDeque<OwnedMessage>,
     waiting_bytes: usize,
@@ -80,6 +82,7 @@ impl Held {
     pub(crate) fn push(&mut self, record: OwnedMessage) {
         self.waiting_bytes += size(&record);
         self.waiting.push_back(record);
+        self.has_begun = true;
     }
 
     /// Whether nothing waits.
@@ -127,13 +130,30 @@ impl Held {
         }
     }
 
+    /// All its partitions are new.
+    pub(crate) fn begin_anew(&mut self) {
+        self.has_begun = false;
+    }
+
+    /// Whether something of its assignment was read, or the client went to another place in it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Forgets everything but how it gets its partitions.
     pub(crate) fn forget_all(&mut self) {
+        self.begin_anew();
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.handed_out.clear();
         self.under_way.clear();
         self.lost.clear();
+    }
+
+    /// The client goes on at another place.
+    pub(crate) fn went(&mut self, topic: &str, partition: i32) {
+        self.forget(topic, partition);
+        self.has_begun = true;
     }
 
     /// The client goes on at this offset.

@@ -1,7 +1,7 @@
 //! One consumer of a client.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,8 @@ pub(crate) struct Instance {
     native: Arc<Native>,
     commits_by_itself: bool,
     stream: Mutex<Option<OpenStream>>,
+    /// Held by the thread that changes what it reads.
+    changing: Arc<Mutex<()>>,
     begun: Instant,
     last_used: AtomicU64,
     in_use: AtomicUsize,
@@ -109,6 +111,7 @@ impl Instance {
             native: Arc::new(native),
             commits_by_itself: config.get("enable.auto.commit") != Some("false"),
             stream: Mutex::default(),
+            changing: Arc::default(),
             begun: Instant::now(),
             last_used: AtomicU64::new(0),
             in_use: AtomicUsize::new(0),
@@ -130,14 +133,9 @@ impl Instance {
         &self.events.ready
     }
 
-    /// Whether partitions were assigned that do not begin.
-    pub(crate) fn has_unstarted(&self) -> &Arc<AtomicBool> {
-        &self.events.has_unstarted
-    }
-
-    /// How often the library has called us.
-    pub(crate) fn calls(&self) -> usize {
-        self.events.calls.load(Ordering::Relaxed)
+    /// What the library has told.
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Marks it as used until the answer is dropped.
@@ -160,12 +158,25 @@ impl Instance {
     }
 
     /// Calls the library on a thread that may wait.
-    pub(crate) async fn blocking<T: Send + 'static>(
+    async fn blocking<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Native) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let native = Arc::clone(&self.native);
         blocking(Work::Consumers, move || call(&native)).await
+    }
+
+    /// As well, one such call at a time.
+    pub(crate) async fn changing<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Native) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let changing = Arc::clone(&self.changing);
+        self.blocking(move |native| {
+            let _one = changing.lock().unwrap_or_else(PoisonError::into_inner);
+            call(native)
+        })
+        .await
     }
 
     /// Subscribes to topics; earlier ones are replaced.
@@ -204,7 +215,7 @@ impl Instance {
     }
 
     async fn follow(&self, topics: Vec<String>) -> Result<(), ApiError> {
-        let subscribed = self.blocking(move |native| {
+        let subscribed = self.changing(move |native| {
             if topics.is_empty() {
                 native.unsubscribe();
                 return Ok(());
@@ -219,7 +230,7 @@ impl Instance {
     pub(crate) async fn unsubscribe(&self) -> Result<(), ApiError> {
         self.done().await;
         let is_assigned = matches!(self.held().reads, Reads::Assigned);
-        let done = self.blocking(move |native| {
+        let done = self.changing(move |native| {
             if is_assigned {
                 return native.unassign();
             }
@@ -253,7 +264,7 @@ impl Instance {
         for one in partitions {
             list.add_partition(&one.topic, one.partition);
         }
-        let assigned = self.blocking(move |native| native.assign(&list)).await?;
+        let assigned = self.changing(move |native| native.assign(&list)).await?;
         assigned.map_err(|error| ApiError::kafka("assign partitions", &error))
     }
 
@@ -330,7 +341,7 @@ impl Instance {
                 failed.get_or_insert_with(|| ApiError::kafka(&action, &error));
                 continue;
             }
-            held.forget(topic, partition);
+            held.went(topic, partition);
             let place = asked.find_partition(topic, partition).filter(|_| is_known);
             if let Some(Offset::Offset(offset)) = place.map(|place| place.offset()) {
                 held.moved(topic, partition, offset);

@@ -20,8 +20,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// The queue counts as empty after so many looks that found nothing: a look may have found an event of a kind that is passed over.
 const EMPTY_LOOKS: usize = 3;
 
-/// So many events that are no records are taken at a time: a library that logs without an end keeps no thread.
-const MOST_EVENTS: usize = 10_000;
+/// So many events that are no records are taken at a time: others want the thread, too.
+const MOST_EVENTS: usize = 200;
 
 /// Waits for records for a stream, and writes them.
 pub(crate) async fn poll(
@@ -53,14 +53,13 @@ pub(crate) async fn poll_in(
     instance.go_back().await?;
     loop {
         take(instance, bounds)?;
-        if instance.has_unstarted().load(Ordering::Acquire) {
-            // A coordinator that answers with an error at once is asked no more often than that.
-            if instance.held().is_empty() {
-                tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
-            }
-            instance.start_again().await?;
+        if !instance.held().is_empty() {
+            break;
         }
-        if !instance.held().is_empty() || Instant::now() >= deadline {
+        if instance.has_unstarted() {
+            start_again(instance, deadline).await;
+        }
+        if Instant::now() >= deadline {
             break;
         }
         tokio::select! {
@@ -77,11 +76,22 @@ pub(crate) async fn poll_in(
     Ok((instance.held().write(instance.format, bounds)?, taken))
 }
 
+/// Lets partitions begin that do not.
+async fn start_again(instance: &Instance, deadline: Instant) {
+    // A coordinator that refuses the answer at once is asked no more often than that.
+    tokio::select! {
+        () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
+        () = instance.end.cancelled() => return,
+    }
+    // Calls of other consumers may take all threads: then it is for the next look, or the next request.
+    let _ = tokio::time::timeout(LOOK, instance.start_again()).await;
+}
+
 /// Moves what the library has fetched into what is held.
 fn take(instance: &Instance, bounds: AnswerBounds) -> Result<(), ApiError> {
-    let (mut looks, first) = (0, instance.calls());
-    while looks < EMPTY_LOOKS && !instance.held().is_full(bounds) {
-        let calls = instance.calls();
+    let (mut looks, mut events) = (0, 0);
+    while looks < EMPTY_LOOKS && events < MOST_EVENTS && !instance.held().is_full(bounds) {
+        let calls = instance.events().calls.load(Ordering::Relaxed);
         match instance.native().poll(Duration::ZERO) {
             Some(Ok(record)) => {
                 let record = record.detach();
@@ -89,16 +99,21 @@ fn take(instance: &Instance, bounds: AnswerBounds) -> Result<(), ApiError> {
                 looks = 0;
             }
             Some(Err(error)) => {
+                events += 1;
                 if instance.held().is_empty()
                     && let Some(error) = told(&error)
                 {
                     return Err(error);
                 }
             }
-            // It called us: that look was for an event, behind which records may wait.
-            None if instance.calls() != calls && calls - first < MOST_EVENTS => looks = 0,
+            // That look was for an event, behind which records may wait.
+            None if instance.events().calls.load(Ordering::Relaxed) != calls => events += 1,
             None => looks += 1,
         }
+    }
+    if events == MOST_EVENTS {
+        // The library tells of no more while its queue is not empty.
+        instance.ready().notify_one();
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! What the library tells of one consumer.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use tokio::sync::Notify;
 
@@ -21,18 +21,22 @@ pub(crate) struct Events {
     pub settled: Arc<Notify>,
     /// What is held for the consumer.
     pub held: Arc<Mutex<Held>>,
-    /// How often the library has called: so many events of its queue were no records.
+    /// How many logs, errors and rebalances the library has told of.
     pub calls: Arc<AtomicUsize>,
-    /// It was not told from where to read some partitions, and has left them.
+    /// It was not told from where to read, and has left the partitions of its assignment.
     pub has_unstarted: Arc<AtomicBool>,
 }
 
-/// How the library begins to tell that.
-const UNSTARTED: &str = "Failed to fetch committed offset";
+/// How the library begins to tell that. `unit_coordinator` fails if it says it otherwise.
+const UNSTARTED: &str = "Failed to fetch committed offsets for";
 
 impl Events {
     fn count(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,13 +56,21 @@ impl ClientContext for Events {
 }
 
 impl ConsumerContext for Events {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, native: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         self.count();
-        if let Rebalance::Revoke(partitions) = rebalance {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            for partition in partitions.elements() {
-                held.forget(partition.topic(), partition.partition());
+        match rebalance {
+            Rebalance::Assign(_) => {
+                if native.assignment().is_ok_and(|before| before.count() == 0) {
+                    self.held().begin_anew();
+                }
             }
+            Rebalance::Revoke(partitions) => {
+                let mut held = self.held();
+                for partition in partitions.elements() {
+                    held.forget(partition.topic(), partition.partition());
+                }
+            }
+            Rebalance::Error(_) => {}
         }
     }
 }

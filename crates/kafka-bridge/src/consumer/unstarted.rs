@@ -1,64 +1,61 @@
 //! Partitions that were assigned and do not begin.
 //!
-//! The library asks the group's coordinator from where to read, once. Where the answer is an error, as while a broker restarts and the
-//! group moves to another, it leaves the partition for good until it is assigned again
+//! The library asks the group's coordinator from where to read. Where it is refused the answer, as while a broker restarts and the group
+//! moves to another, it leaves the partitions for good until they are assigned again
 //! (<https://github.com/confluentinc/librdkafka/issues/5586>).
+//!
+//! It does not say which. So nothing is done where some have begun, which happens only when a cooperative group gives out more.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::consumer::instance::{Instance, Native};
-use crate::error::ApiError;
 
 impl Instance {
-    /// Assigns those partitions again of which nothing was read yet. Only for the request whose turn it is.
-    pub(crate) async fn start_again(&self) -> Result<(), ApiError> {
-        let handed_out = self.held().positions();
-        let has_unstarted = Arc::clone(self.has_unstarted());
-        // Here, because the call goes on when the request is dropped, and is not made where that happens before.
-        let again = self.blocking(move |native| {
+    /// Whether partitions were assigned that do not begin.
+    pub(crate) fn has_unstarted(&self) -> bool {
+        self.events().has_unstarted.load(Ordering::Acquire) && !self.held().has_begun()
+    }
+
+    /// Assigns them again. Only for the request whose turn it is.
+    pub(crate) async fn start_again(&self) {
+        let has_unstarted = Arc::clone(&self.events().has_unstarted);
+        // The call goes on when the request is dropped, and is not made where that happens before.
+        let again = self.changing(move |native| {
             has_unstarted.store(false, Ordering::Release);
-            let assigned = assign_again(native, &handed_out);
-            if assigned.is_err() {
-                has_unstarted.store(true, Ordering::Release);
-            }
+            let assigned = assign_again(native);
+            has_unstarted.fetch_or(assigned.is_err(), Ordering::AcqRel);
             assigned
         });
-        again.await?.map_err(|error| ApiError::kafka("assign partitions again", &error))
+        match again.await {
+            Ok(Ok(partitions)) => {
+                tracing::info!(partitions, "assigned again: the coordinator did not say from where to read");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "cannot assign partitions again"),
+            Err(error) => tracing::warn!(%error, "cannot assign partitions again"),
+        }
     }
 }
 
-fn assign_again(native: &Native, handed_out: &TopicPartitionList) -> Result<(), KafkaError> {
-    let (mut all, mut unread) = (TopicPartitionList::new(), TopicPartitionList::new());
-    for read in native.position()?.elements() {
-        let (topic, partition) = (read.topic(), read.partition());
-        // A client may have gone elsewhere and not read since.
-        let known =
-            [Some(read.offset()), handed_out.find_partition(topic, partition).map(|place| place.offset())];
-        if let Some(offset) = known.into_iter().flatten().find(|offset| matches!(offset, Offset::Offset(_))) {
-            all.add_partition_offset(topic, partition, offset)?;
-        } else {
-            all.add_partition(topic, partition);
-            unread.add_partition(topic, partition);
-        }
+fn assign_again(native: &Native) -> Result<usize, KafkaError> {
+    let mut all = TopicPartitionList::new();
+    for assigned in native.assignment()?.elements() {
+        all.add_partition(assigned.topic(), assigned.partition());
     }
-    if unread.count() == 0 {
-        return Ok(());
+    if all.count() == 0 {
+        return Ok(0);
     }
-    tracing::info!(
-        partitions = unread.count(),
-        "partitions are assigned again: it was not known from where to read them"
-    );
     // The one protocol takes whole assignments only, the other one differences only.
     match native.rebalance_protocol() {
         RebalanceProtocol::Cooperative => {
-            native.incremental_unassign(&unread)?;
-            native.incremental_assign(&unread)
+            native.incremental_unassign(&all)?;
+            native.incremental_assign(&all)?;
         }
-        RebalanceProtocol::None | RebalanceProtocol::Eager => native.assign(&all),
+        RebalanceProtocol::None | RebalanceProtocol::Eager => native.assign(&all)?,
     }
+    Ok(all.count())
 }
