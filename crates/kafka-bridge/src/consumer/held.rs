@@ -142,7 +142,6 @@ impl Held {
 
     /// Forgets everything but how it gets its partitions.
     pub(crate) fn forget_all(&mut self) {
-        self.begin_anew();
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.handed_out.clear();

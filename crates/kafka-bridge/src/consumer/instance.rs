@@ -260,6 +260,7 @@ impl Instance {
             held.reads = if partitions.is_empty() { Reads::Nothing } else { Reads::Assigned };
             held.forget_all();
         }
+        self.events.begin_anew();
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for one in partitions {
             list.add_partition(&one.topic, one.partition);

@@ -35,6 +35,12 @@ impl Events {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// All its partitions are new: what was told of those before does not count.
+    pub(crate) fn begin_anew(&self) {
+        self.held().begin_anew();
+        self.has_unstarted.store(false, Ordering::Release);
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +67,7 @@ impl ConsumerContext for Events {
         match rebalance {
             Rebalance::Assign(_) => {
                 if native.assignment().is_ok_and(|before| before.count() == 0) {
-                    self.held().begin_anew();
+                    self.begin_anew();
                 }
             }
             Rebalance::Revoke(partitions) => {
