@@ -128,7 +128,7 @@ impl CertManager {
             "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "asked for by hand",
             "lastTransitionTime": "2026-01-01T00:00:00Z",
         }]}});
-        // To finish, cert-manager takes the condition away, also one that came meanwhile.
+        // When it finishes, cert-manager takes the condition away, also a condition that came meanwhile.
         let is_settled = |one: &DynamicObject| is_true(one, "Ready") && !is_true(one, "Issuing");
         let api = self.api("Certificate");
         for certificate in certificates {

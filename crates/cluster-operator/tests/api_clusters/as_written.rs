@@ -22,7 +22,7 @@ fn file(path: &str) -> String {
 /// Kubernetes gives out node ports from 30086 on while there are any, so that no Service of another test gets this one by chance.
 const NODE_PORT: u16 = 30_080;
 
-/// A manifest that names a node port, with one that is free in the server that tests share.
+/// A manifest that names a node port, with a node port that is free in the API server that tests share.
 fn with_free_port(path: &str) -> Value {
     let text = file(path);
     assert!(text.contains("nodePort: 32094"), "{text}");

@@ -46,7 +46,7 @@ pub(crate) struct World {
     node: KafkaNode,
     /// Restarts of the broker and why.
     pub restarts: Vec<Vec<RestartReason>>,
-    /// What passes have undone that somebody set in Kafka itself. While a broker is slow to do as it is told, each pass says so.
+    /// Options that were set in Kafka by hand and that passes have undone. While a broker is slow to do as it is told, each pass says so.
     pub undone: BTreeSet<String>,
 }
 

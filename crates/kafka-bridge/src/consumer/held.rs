@@ -363,6 +363,16 @@ mod tests {
     }
 
     #[test]
+    fn an_assignment_begins_with_a_record_or_another_place() {
+        let mut held = held(&[record(1, None, Some("v"))]);
+        assert!(held.has_begun());
+        held.begin_anew();
+        assert!(!held.has_begun());
+        held.went("t", 0);
+        assert!(held.has_begun(), "the place that the client chose is kept");
+    }
+
+    #[test]
     fn what_does_not_fit_stays_for_the_next_answer() {
         let records: Vec<OwnedMessage> =
             (0..4).map(|offset| record(offset, None, Some("0123456789"))).collect();

@@ -78,7 +78,7 @@ pub(crate) async fn poll_in(
 
 /// Lets partitions begin that do not.
 async fn start_again(instance: &Instance, deadline: Instant) {
-    // A coordinator that refuses the answer at once is asked no more often than that.
+    // A coordinator that refuses the answer at once is asked no more often than that, or than the client sends requests.
     tokio::select! {
         () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
         () = instance.end.cancelled() => return,
@@ -146,7 +146,34 @@ fn told(error: &KafkaError) -> Option<ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
     use super::*;
+    use crate::prefetch::Budget;
+    use crate::requests::{Position, consumer};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_record_behind_hundreds_of_logs_comes_at_once() {
+        let kafka = MockCluster::new(1).unwrap();
+        kafka.create_topic("t", 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", kafka.bootstrap_servers());
+        let producer: BaseProducer = config.create().unwrap();
+        producer.send(BaseRecord::<(), str>::to("t").payload("v")).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(30)).unwrap();
+        config.set("debug", "all").set_log_level(RDKafkaLogLevel::Debug);
+        let new = consumer(br#"{"format":"text","auto.offset.reset":"earliest"}"#).unwrap();
+        let share = Budget::new(1 << 20).share().unwrap();
+        let instance = Arc::new(Instance::new(config, "g", "c", &new, share).unwrap());
+        instance.assign(&[Position { topic: "t".to_owned(), partition: 0, offset: 0 }]).await.unwrap();
+        let bounds = AnswerBounds { records: 1, soft_bytes: 1 << 20, max_bytes: None };
+        // Six events a second, as before, are not enough.
+        let written = poll(&instance, Duration::from_secs(15), bounds).await.unwrap();
+        assert!(String::from_utf8(written.body).unwrap().contains("\"v\""));
+        assert!(instance.events().calls.load(Ordering::Relaxed) > 100, "there were no logs to speak of");
+    }
 
     #[test]
     fn what_passes_is_not_told_and_what_lasts_is() {

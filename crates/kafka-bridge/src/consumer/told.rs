@@ -23,7 +23,7 @@ pub(crate) struct Events {
     pub held: Arc<Mutex<Held>>,
     /// How many logs, errors and rebalances the library has told of.
     pub calls: Arc<AtomicUsize>,
-    /// It was not told from where to read, and has left the partitions of its assignment.
+    /// The library was refused from where to read, and has left the partitions of its assignment.
     pub has_unstarted: Arc<AtomicBool>,
 }
 

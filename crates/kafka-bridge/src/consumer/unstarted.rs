@@ -32,6 +32,7 @@ impl Instance {
             assigned
         });
         match again.await {
+            Ok(Ok(0)) => {}
             Ok(Ok(partitions)) => {
                 tracing::info!(partitions, "assigned again: the coordinator did not say from where to read");
             }
